@@ -1,0 +1,2 @@
+//! Mount operations: options, in-root resolution, overlay.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Linux namespaces: new, join, id maps.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! The OCI runtime-spec types as Palisade reads them.
+#![forbid(unsafe_code)]

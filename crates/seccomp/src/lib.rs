@@ -1,0 +1,2 @@
+//! Seccomp profiles compiled to BPF.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! End-to-end tests of Palisade.
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! Builds, tests, benchmarks and tidies Palisade.
+#![forbid(unsafe_code)]
+
+fn main() {}
