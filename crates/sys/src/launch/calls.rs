@@ -1,0 +1,148 @@
+//! The system calls that a launch image knows how to make, each by its meaning.
+
+use std::ffi::CStr;
+
+use super::{OnFailure, Program};
+
+const PR_CAPBSET_DROP: u64 = 24;
+const PR_SET_KEEPCAPS: u64 = 8;
+const PR_CAP_AMBIENT: u64 = 47;
+const PR_CAP_AMBIENT_RAISE: u64 = 2;
+const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
+const PR_SET_NO_NEW_PRIVS: u64 = 38;
+const SECCOMP_SET_MODE_FILTER: u64 = 1;
+
+/// The five sets of `capabilities(7)` but the bounding one, which only ever shrinks, as bit masks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CapabilityMasks {
+    /// What is in force.
+    pub effective: u64,
+    /// What may be put in force.
+    pub permitted: u64,
+    /// What an executed file with inheritable capabilities keeps.
+    pub inheritable: u64,
+}
+
+/// One instruction of classic BPF, `struct sock_filter` of `linux/filter.h`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterInstruction {
+    /// The operation.
+    pub code: u16,
+    /// How far to jump when a comparison holds.
+    pub jt: u8,
+    /// How far to jump when it does not.
+    pub jf: u8,
+    /// The operand.
+    pub k: u32,
+}
+
+impl Program {
+    fn report(&mut self, number: i64, arguments: &[u64], tag: u64) {
+        self.call(number, arguments, tag, OnFailure::Report);
+    }
+
+    /// Has a descriptor closed by the final exec.
+    pub fn close_on_exec(&mut self, descriptor: u64, tag: u64) {
+        let (set_flags, close_on_exec) = (libc::F_SETFD as u64, libc::FD_CLOEXEC as u64);
+        self.report(libc::SYS_fcntl, &[descriptor, set_flags, close_on_exec], tag);
+    }
+
+    /// Gives a signal its default disposition: ignored ones would stay ignored over the exec.
+    pub fn default_signal(&mut self, signal: u64, tag: u64) {
+        let action = self.words(&[0, 0, 0, 0]);
+        self.report(libc::SYS_rt_sigaction, &[signal, action, 0, 8], tag);
+    }
+
+    /// Unblocks all signals.
+    pub fn unblock_signals(&mut self, tag: u64) {
+        let mask = self.words(&[0]);
+        self.report(libc::SYS_rt_sigprocmask, &[libc::SIG_SETMASK as u64, mask, 0, 8], tag);
+    }
+
+    /// Takes a capability, by number, out of the bounding set. Needs CAP_SETPCAP. A number that the kernel does
+    /// not know is no failure: it is in no set.
+    pub fn drop_bounding(&mut self, capability: u64, tag: u64) {
+        self.call(libc::SYS_prctl, &[PR_CAPBSET_DROP, capability, 0, 0, 0], tag, OnFailure::Continue);
+    }
+
+    /// Keeps the permitted capabilities over the change from user 0 to another one.
+    pub fn keep_capabilities(&mut self, tag: u64) {
+        self.report(libc::SYS_prctl, &[PR_SET_KEEPCAPS, 1, 0, 0, 0], tag);
+    }
+
+    /// Sets the supplementary groups.
+    pub fn set_groups(&mut self, groups: &[u32], tag: u64) {
+        let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
+        let address = self.bytes(&bytes);
+        self.report(libc::SYS_setgroups, &[groups.len() as u64, address], tag);
+    }
+
+    /// Sets the real, effective and saved group id.
+    pub fn set_gid(&mut self, gid: u32, tag: u64) {
+        let gid = u64::from(gid);
+        self.report(libc::SYS_setresgid, &[gid, gid, gid], tag);
+    }
+
+    /// Sets the real, effective and saved user id.
+    pub fn set_uid(&mut self, uid: u32, tag: u64) {
+        let uid = u64::from(uid);
+        self.report(libc::SYS_setresuid, &[uid, uid, uid], tag);
+    }
+
+    /// Sets the capability sets by `capset(2)`, version 3 (Linux 2.6.26).
+    pub fn set_capabilities(&mut self, masks: CapabilityMasks, tag: u64) {
+        const VERSION_3: u64 = 0x2008_0522;
+        let header = self.words(&[VERSION_3]);
+        let low = |mask: u64| mask & 0xffff_ffff;
+        // Two blocks of three 32-bit words each, the low halves first.
+        let data = self.words(&[
+            low(masks.effective) | low(masks.permitted) << 32,
+            low(masks.inheritable) | (masks.effective >> 32) << 32,
+            (masks.permitted >> 32) | (masks.inheritable >> 32) << 32,
+        ]);
+        self.report(libc::SYS_capset, &[header, data], tag);
+    }
+
+    /// Empties the ambient set (Linux 4.3).
+    pub fn clear_ambient(&mut self, tag: u64) {
+        self.report(libc::SYS_prctl, &[PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0], tag);
+    }
+
+    /// Adds a capability, by number, to the ambient set (Linux 4.3). It must be permitted and inheritable.
+    pub fn raise_ambient(&mut self, capability: u64, tag: u64) {
+        self.report(libc::SYS_prctl, &[PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0], tag);
+    }
+
+    /// Forbids that an exec gives rights, for this process and all its descendants (Linux 3.5).
+    pub fn no_new_privileges(&mut self, tag: u64) {
+        self.report(libc::SYS_prctl, &[PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], tag);
+    }
+
+    /// Loads a seccomp filter with `SECCOMP_FILTER_FLAG_*` bits. Needs no-new-privileges or CAP_SYS_ADMIN
+    /// (Linux 3.17).
+    pub fn seccomp(&mut self, filter: &[FilterInstruction], flags: u64, tag: u64) {
+        let mut bytes = Vec::with_capacity(filter.len() * 8);
+        for instruction in filter {
+            bytes.extend_from_slice(&instruction.code.to_le_bytes());
+            bytes.extend_from_slice(&[instruction.jt, instruction.jf]);
+            bytes.extend_from_slice(&instruction.k.to_le_bytes());
+        }
+        let instructions = self.bytes(&bytes);
+        let program = self.words(&[filter.len() as u64, instructions]);
+        self.report(libc::SYS_seccomp, &[SECCOMP_SET_MODE_FILTER, flags, program], tag);
+    }
+
+    /// Executes a file; the arrays come from [`Program::string_array`].
+    pub fn execute(
+        &mut self,
+        path: &CStr,
+        arguments: u64,
+        environment: u64,
+        tag: u64,
+        on_failure: OnFailure,
+    ) {
+        let path = self.string(path);
+        self.call(libc::SYS_execve, &[path, arguments, environment], tag, on_failure);
+    }
+}

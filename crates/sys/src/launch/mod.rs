@@ -1,0 +1,300 @@
+//! The launch image: a page of machine code in a sealed memory file that makes a fixed list of system calls and
+//! ends in `execve(2)`.
+//!
+//! A container's first process is a copy of the runtime. Were it to execute the container's program directly, that
+//! program, or a `#!` line in it, could be `/proc/self/exe`, which is then the runtime's own file on the host, open
+//! to whoever is root inside (CVE-2019-5736). Peers guard against this by running their whole binary again from a
+//! read-only copy. Here the process first becomes this image, so that all that a container can ever reach is a
+//! sealed file of a few kilobytes, whatever process the library lives in. The calls that drop rights and load the
+//! seccomp filter are made from the image too, and so the filter meets nothing but the final `execve`.
+
+mod calls;
+
+pub use calls::{CapabilityMasks, FilterInstruction};
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::io::Errno;
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("the launch image is written for x86_64 alone so far");
+
+// The image is position dependent: it is mapped at BASE, so every address is known when it is put together.
+const BASE: u64 = 0x40_0000;
+const ELF_HEADER: usize = 64;
+const PROGRAM_HEADER: usize = 56;
+const CODE: usize = ELF_HEADER + 2 * PROGRAM_HEADER;
+
+// rbx walks over the calls. A call is nine words: number, six arguments, tag, what to do on failure.
+// A failed call writes (tag, errno) to the report descriptor and exits with 127.
+std::arch::global_asm!(
+    ".pushsection .rodata",
+    ".balign 8",
+    "palisade_launch_begin:",
+    "palisade_launch_table: .quad 0",
+    "palisade_launch_report: .quad 0",
+    "palisade_launch_entry:",
+    "mov rbx, [rip + palisade_launch_table]",
+    "2:",
+    "mov rax, [rbx]",
+    "mov rdi, [rbx + 8]",
+    "mov rsi, [rbx + 16]",
+    "mov rdx, [rbx + 24]",
+    "mov r10, [rbx + 32]",
+    "mov r8, [rbx + 40]",
+    "mov r9, [rbx + 48]",
+    "syscall",
+    "cmp rax, -4095",
+    "jae 3f",
+    "4:",
+    "add rbx, 72",
+    "jmp 2b",
+    "3:",
+    "cmp qword ptr [rbx + 64], 0",
+    "jne 4b",
+    "neg rax",
+    "push rax",
+    "push qword ptr [rbx + 56]",
+    "mov eax, 1",
+    "mov rdi, [rip + palisade_launch_report]",
+    "mov rsi, rsp",
+    "mov edx, 16",
+    "syscall",
+    "mov eax, 231",
+    "mov edi, 127",
+    "syscall",
+    "hlt",
+    "palisade_launch_end:",
+    ".popsection",
+);
+
+unsafe extern "C" {
+    static palisade_launch_begin: u8;
+    static palisade_launch_entry: u8;
+    static palisade_launch_end: u8;
+}
+
+/// What the image does when a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Reports the call's tag and the errno and exits with 127.
+    Report,
+    /// Goes on with the next call.
+    Continue,
+}
+
+/// A list of system calls that becomes a launch image.
+#[derive(Debug, Default)]
+pub struct Program {
+    calls: Vec<[u64; 9]>,
+    data: Vec<u8>,
+}
+
+/// The size in bytes of what a failed image writes to its report descriptor: tag and errno, a `u64` each.
+pub const REPORT_SIZE: usize = 16;
+
+impl Program {
+    /// Makes an empty program.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Places bytes in the image, aligned to 8, and returns the address that they will have.
+    pub fn bytes(&mut self, bytes: &[u8]) -> u64 {
+        self.data.resize(self.data.len().next_multiple_of(8), 0);
+        let address = BASE + (data_offset() + self.data.len()) as u64;
+        self.data.extend_from_slice(bytes);
+        address
+    }
+
+    /// Places a string in the image.
+    pub fn string(&mut self, text: &CStr) -> u64 {
+        self.bytes(text.to_bytes_with_nul())
+    }
+
+    /// Places words in the image.
+    pub fn words(&mut self, words: &[u64]) -> u64 {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        self.bytes(&bytes)
+    }
+
+    /// Places a null-terminated array of strings, as `execve(2)` takes it.
+    pub fn string_array<S: AsRef<CStr>>(&mut self, strings: &[S]) -> u64 {
+        let mut addresses: Vec<u64> = strings.iter().map(|text| self.string(text.as_ref())).collect();
+        addresses.push(0);
+        self.words(&addresses)
+    }
+
+    /// Appends a system call. `tag` names it in a report.
+    pub fn call(&mut self, number: i64, arguments: &[u64], tag: u64, on_failure: OnFailure) {
+        let mut call = [0; 9];
+        call[0] = number.cast_unsigned();
+        for (place, argument) in call[1..7].iter_mut().zip(arguments) {
+            *place = *argument;
+        }
+        call[7] = tag;
+        call[8] = u64::from(on_failure == OnFailure::Continue);
+        self.calls.push(call);
+    }
+
+    /// Writes the image into a sealed memory file that can be executed by [`execute`]. `report` is the number of
+    /// the descriptor to which a failure is reported. The last call must be an `execve` that does not continue.
+    ///
+    /// # Errors
+    /// EACCES when the sysctl `vm.memfd_noexec` is 2 (Linux 6.3): memory files cannot be executed then.
+    pub fn seal(self, report: u64) -> Result<OwnedFd, Errno> {
+        let image = self.image(report);
+        let name = c"palisade-launch";
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        // MFD_EXEC is unknown before Linux 6.3, where every memory file can be executed.
+        let file = match rustix::fs::memfd_create(name, flags | MemfdFlags::EXEC) {
+            Err(Errno::INVAL) => rustix::fs::memfd_create(name, flags)?,
+            other => other?,
+        };
+        let written = rustix::io::write(&file, &image)?;
+        if written != image.len() {
+            return Err(Errno::NOSPC);
+        }
+        let seals = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
+        rustix::fs::fcntl_add_seals(&file, seals)?;
+        Ok(file)
+    }
+
+    fn image(mut self, report: u64) -> Vec<u8> {
+        let table: Vec<u64> = std::mem::take(&mut self.calls).into_iter().flatten().collect();
+        let table_address = self.words(&table);
+        let mut code = code().to_vec();
+        code[0..8].copy_from_slice(&table_address.to_le_bytes());
+        code[8..16].copy_from_slice(&report.to_le_bytes());
+        let size = data_offset() + self.data.len();
+        let mut image = headers(BASE + (CODE + entry_offset()) as u64, size as u64);
+        image.extend_from_slice(&code);
+        image.resize(data_offset(), 0);
+        image.extend_from_slice(&self.data);
+        image
+    }
+}
+
+/// Replaces the calling process by a launch image. Returns only when that failed.
+///
+/// # Errors
+/// Those of [execveat(2)](https://man7.org/linux/man-pages/man2/execveat.2.html). Since Linux 3.19.
+pub fn execute(image: impl AsFd) -> Errno {
+    use std::os::fd::AsRawFd;
+    let nothing: [*const libc::c_char; 1] = [std::ptr::null()];
+    let name = c"palisade-launch";
+    let arguments = [name.as_ptr(), std::ptr::null()];
+    // SAFETY: all pointers are to null-terminated data that lives until the call returns, if it does.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            image.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            arguments.as_ptr(),
+            nothing.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        );
+        Errno::from_raw_os_error(*libc::__errno_location())
+    }
+}
+
+fn code() -> &'static [u8] {
+    let begin = &raw const palisade_launch_begin;
+    let end = &raw const palisade_launch_end;
+    // SAFETY: both symbols delimit one block of read-only data that global_asm! placed above.
+    unsafe { std::slice::from_raw_parts(begin, end.addr() - begin.addr()) }
+}
+
+fn entry_offset() -> usize {
+    (&raw const palisade_launch_entry).addr() - (&raw const palisade_launch_begin).addr()
+}
+
+fn data_offset() -> usize {
+    (CODE + code().len()).next_multiple_of(16)
+}
+
+/// The ELF header and two program headers: the whole file readable and executable, the stack not executable.
+fn headers(entry: u64, size: u64) -> Vec<u8> {
+    let mut out = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0];
+    out.resize(16, 0);
+    let (executable, x86_64, version) = (2u16, 62u16, 1u32);
+    out.extend_from_slice(&executable.to_le_bytes());
+    out.extend_from_slice(&x86_64.to_le_bytes());
+    out.extend_from_slice(&version.to_le_bytes());
+    for word in [entry, ELF_HEADER as u64, 0] {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&0u32.to_le_bytes());
+    for half in [64u16, 56, 2, 64, 0, 0] {
+        out.extend_from_slice(&half.to_le_bytes());
+    }
+    program_header(&mut out, 1, 4 | 1, size);
+    let (gnu_stack, read_write) = (0x6474_e551, 4 | 2);
+    program_header(&mut out, gnu_stack, read_write, 0);
+    out
+}
+
+fn program_header(out: &mut Vec<u8>, kind: u32, access: u32, size: u64) {
+    out.extend_from_slice(&kind.to_le_bytes());
+    out.extend_from_slice(&access.to_le_bytes());
+    let address = if size == 0 { 0 } else { BASE };
+    for word in [0, address, address, size, size, 4096] {
+        out.extend_from_slice(&word.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn run(program: Program, report: std::os::fd::RawFd) -> i32 {
+        let image = program.seal(u64::try_from(report).unwrap()).unwrap();
+        let spawned = crate::clone::spawn(0, None, &mut || {
+            let _ = execute(&image);
+            99
+        })
+        .unwrap();
+        let status = rustix::process::waitpid(Some(spawned.pid), rustix::process::WaitOptions::empty());
+        status.unwrap().unwrap().1.exit_status().unwrap()
+    }
+
+    #[test]
+    fn the_last_call_becomes_the_program() {
+        let mut program = Program::new();
+        let path = program.string(c"/bin/sh");
+        let arguments = program.string_array(&[c"sh", c"-c", c"test \"$A\" = b && exit 7"]);
+        let environment = program.string_array(&[c"A=b"]);
+        program.call(libc::SYS_execve, &[0, 0, 0], 1, OnFailure::Continue);
+        program.call(libc::SYS_execve, &[path, arguments, environment], 2, OnFailure::Report);
+        assert_eq!(run(program, 2), 7);
+    }
+
+    #[test]
+    fn a_failed_call_is_reported_with_its_tag() {
+        use std::os::fd::AsRawFd;
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        // The launch image closes what is close-on-exec, so this one is not.
+        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty()).unwrap();
+        let mut program = Program::new();
+        let path = program.string(c"/does/not/exist");
+        program.call(libc::SYS_execve, &[path, 0, 0], 41, OnFailure::Report);
+        assert_eq!(run(program, writer.as_raw_fd()), 127);
+        let mut report = [0u8; REPORT_SIZE];
+        reader.read_exact(&mut report).unwrap();
+        assert_eq!(u64::from_le_bytes(report[..8].try_into().unwrap()), 41);
+        assert_eq!(u64::from_le_bytes(report[8..].try_into().unwrap()), libc::ENOENT as u64);
+    }
+
+    #[test]
+    fn an_image_cannot_be_written() {
+        let mut program = Program::new();
+        program.call(libc::SYS_exit_group, &[0], 0, OnFailure::Report);
+        let image = program.seal(2).unwrap();
+        assert_eq!(rustix::io::pwrite(&image, b"x", 0), Err(Errno::PERM));
+        assert_eq!(rustix::fs::ftruncate(&image, 0), Err(Errno::PERM));
+    }
+}

@@ -1,0 +1,74 @@
+//! Signal masks and `signalfd(2)`, which rustix leaves to the C library.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+
+/// The signal mask of a thread, to be put back.
+#[derive(Clone, Copy)]
+pub struct Mask(libc::sigset_t);
+
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mask")
+    }
+}
+
+/// Blocks all signals in the calling thread and returns the mask that was in force. Children inherit it.
+#[must_use]
+pub fn block_all() -> Mask {
+    let mut all = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: sigfillset initialises the set that it is given, and pthread_sigmask the old one; with SIG_SETMASK
+    // and valid pointers it cannot fail.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        Mask(before.assume_init())
+    }
+}
+
+/// Puts a signal mask back into force in the calling thread.
+pub fn restore(mask: Mask) {
+    // SAFETY: the set was initialised by `block_all`.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut());
+    }
+}
+
+/// Opens a descriptor that becomes readable when any blocked signal is pending, by
+/// [signalfd(2)](https://man7.org/linux/man-pages/man2/signalfd.2.html). Close-on-exec, non-blocking.
+///
+/// # Errors
+/// EMFILE, ENFILE, ENOMEM. Since Linux 2.6.27.
+pub fn descriptor() -> Result<OwnedFd, Errno> {
+    let mut all = MaybeUninit::uninit();
+    // SAFETY: sigfillset initialises the set; signalfd reads it and returns a new descriptor that we own.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        let number = libc::signalfd(-1, all.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+        if number < 0 {
+            return Err(Errno::from_raw_os_error(*libc::__errno_location()));
+        }
+        Ok(OwnedFd::from_raw_fd(number))
+    }
+}
+
+/// Takes the next pending signal's number from a descriptor of [`descriptor`]; none when nothing is pending.
+///
+/// # Errors
+/// Those of read(2) but EAGAIN.
+pub fn next(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+    let size = size_of::<libc::signalfd_siginfo>();
+    // SAFETY: the buffer is of the size given; the kernel writes whole records only.
+    let read = unsafe { libc::read(descriptor.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    if read < 0 {
+        // SAFETY: reads the calling thread's errno.
+        let errno = Errno::from_raw_os_error(unsafe { *libc::__errno_location() });
+        return if errno == Errno::AGAIN { Ok(None) } else { Err(errno) };
+    }
+    // SAFETY: a successful read filled the record.
+    Ok(i32::try_from(unsafe { info.assume_init() }.ssi_signo).ok())
+}
