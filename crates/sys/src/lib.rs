@@ -4,6 +4,8 @@
 
 pub mod clone;
 pub mod descriptor;
+pub mod errno;
 pub mod launch;
+pub mod nsfs;
 pub mod schedule;
 pub mod signal;
