@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod tidy;
 mod workspace;
 
@@ -16,12 +17,16 @@ struct Invocation {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measures Palisade beside other runtimes and a program that does the least possible.
+    #[command(subcommand)]
+    Bench(bench::Measure),
     /// Checks the rules of the house that neither the compiler nor clippy checks.
     Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
     match Invocation::parse().task {
+        Task::Bench(measure) => bench::run(&measure),
         Task::Tidy => tidy::run(),
     }
 }

@@ -1,0 +1,139 @@
+//! Measurements beside other runtimes, as ratios taken in one run.
+
+mod borrow;
+mod bundle;
+mod hierarchy;
+mod launch;
+mod report;
+mod rounds;
+mod series;
+mod subject;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::workspace::Workspace;
+use borrow::Borrowed;
+use bundle::Bundles;
+use launch::Launcher;
+use rounds::{Bench, Pace};
+use series::Results;
+use subject::{Name, Subject};
+
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Measure {
+    /// Measures the life of one container: run, create, state, start, exec, kill, delete.
+    Start(StartArgs),
+}
+
+/// The options of `bench start`.
+#[derive(Args)]
+pub(crate) struct StartArgs {
+    /// Rounds back to back; each subject is measured once a round
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Rounds with a pause before each measured command (0: none)
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    paused_runs: u32,
+    /// Length of that pause, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 300)]
+    pause: u64,
+    /// Measures youki as well, which is built from crates.io into target/youki where it is not yet
+    #[arg(long)]
+    with_youki: bool,
+    /// Measures these alone; each of them must be there
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<Name>,
+    /// Writes all figures to this file as JSON, the single measurements included
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Measures what is asked for.
+pub(crate) fn run(measure: &Measure) -> Result<()> {
+    match measure {
+        Measure::Start(args) => start(args),
+    }
+}
+
+fn start(args: &StartArgs) -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("bench start: needs root: it makes cgroups in every hierarchy");
+    }
+    let interrupted = notice_interrupts()?;
+    let workspace = Workspace::load()?;
+    let directory = workspace.root().join("target/bench");
+    std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+    let launcher = Launcher::build(&workspace, &directory)?;
+    let mut subjects = subject::find(&workspace, &directory, &args.only, args.with_youki)?;
+
+    let borrowed = lend_to_crun(&mut subjects)?;
+    let load_before = load_average()?;
+    let mut results = Results::default();
+    let hierarchies = hierarchy::mounted()?;
+    let bundles = Bundles::make(&directory, &hierarchies)?;
+    let bench = Bench::new(&subjects, &bundles, &hierarchies, launcher, &interrupted)?;
+    let measured = measure_all(args, bench, &mut results);
+    let returned = borrowed.give_back();
+    if measured.is_err()
+        && let Err(error) = &returned
+    {
+        eprintln!("bench: {error:#}");
+    }
+    measured?;
+
+    let report = report::Report::new(&subjects, &results, &hierarchies, (load_before, load_average()?))?;
+    print!("{report}");
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&report.to_json())?;
+        std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
+    }
+    returned
+}
+
+fn measure_all(args: &StartArgs, bench: Bench<'_>, results: &mut Results) -> Result<()> {
+    let measured = bench.measure(results, Pace::BackToBack, args.runs).and_then(|()| {
+        let pause = Duration::from_millis(args.pause);
+        bench.measure(results, Pace::AfterPause(pause), args.paused_runs)
+    });
+    measured.and(bench.finish())
+}
+
+/// Makes crun run on a hybrid machine, or takes it off the list and says why it cannot.
+fn lend_to_crun(subjects: &mut Vec<Subject>) -> Result<Borrowed> {
+    let mut borrowed = Borrowed::default();
+    if !subjects.iter().any(|subject| subject.name == Name::Crun) {
+        return Ok(borrowed);
+    }
+    if let Err(error) = borrowed.borrow_all() {
+        borrowed.give_back()?;
+        borrowed = Borrowed::default();
+        eprintln!(
+            "bench: without crun, which refuses a hybrid machine with controllers in the v2 tree: {error:#}"
+        );
+        subjects.retain(|subject| subject.name != Name::Crun);
+    }
+    Ok(borrowed)
+}
+
+/// Turns the signals that ask a program to end into a flag, so that what was made is removed first.
+fn notice_interrupts() -> Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("sigaction")?;
+    }
+    Ok(flag)
+}
+
+/// Reads the load average of the last minute: figures taken beside other work are worth less.
+fn load_average() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").context("read /proc/loadavg")?;
+    let first = text.split(' ').next().unwrap_or_default();
+    first.parse().with_context(|| format!("/proc/loadavg: {text:?}"))
+}

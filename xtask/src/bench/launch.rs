@@ -1,0 +1,120 @@
+//! One measured command: started by the small C program `timed`, which takes the time and the peak memory.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+
+use crate::workspace::Workspace;
+
+/// What one command took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// From before the fork to after the wait.
+    pub(crate) wall: Duration,
+    /// The peak resident size of the largest process of its tree that was waited for, in KiB.
+    pub(crate) peak_kib: u64,
+}
+
+/// Starts measured commands.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    timed: PathBuf,
+    scratch: TempDir,
+}
+
+impl Launcher {
+    /// Compiles the C programs of `benches/` into `directory`.
+    pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
+        for name in ["timed", "guest", "floor"] {
+            compile(&workspace.root().join("benches").join(name), &directory.join(name))?;
+        }
+        let scratch = TempDir::with_prefix("bench-").context("make a temporary directory")?;
+        Ok(Self { timed: directory.join("timed"), scratch })
+    }
+
+    /// Runs a command to its end and returns what it took; an error when it fails, with what it said.
+    pub(crate) fn measure<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Sample> {
+        let result = self.scratch.path().join("result");
+        // A file, for a created container keeps the standard streams: a pipe would have no end.
+        let errors = self.scratch.path().join("stderr");
+        let stderr = File::create(&errors).with_context(|| format!("create {}", errors.display()))?;
+        let status = Command::new(&self.timed)
+            .arg(&result)
+            .arg(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .status()
+            .with_context(|| format!("execute {}", self.timed.display()))?;
+        let command = || describe(program, args);
+        if !status.success() {
+            bail!("{}: timed: {status}", command());
+        }
+        let text = fs::read_to_string(&result).with_context(|| format!("read {}", result.display()))?;
+        let (sample, status) = parse(&text).with_context(|| format!("{}: timed: {text:?}", command()))?;
+        if !status.success() {
+            let said = fs::read(&errors).with_context(|| format!("read {}", errors.display()))?;
+            bail!("{}: {status}: {}", command(), String::from_utf8_lossy(&said).trim());
+        }
+        Ok(sample)
+    }
+
+    /// A place for a file that a command writes.
+    pub(crate) fn scratch_file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+}
+
+/// Compiles the one C file `source` (given without its suffix) into a static program.
+fn compile(source: &Path, program: &Path) -> Result<()> {
+    let source = source.with_extension("c");
+    let output = Command::new("cc")
+        .args(["-O2", "-static", "-Wall", "-Wextra", "-o"])
+        .args([program, &source])
+        .output()
+        .context("execute cc (Debian: apt-get install gcc libc6-dev)")?;
+    if !output.status.success() {
+        bail!(
+            "cc {}: {}: {}",
+            source.display(),
+            output.status,
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+fn describe<A: AsRef<OsStr>>(program: &Path, args: &[A]) -> String {
+    let mut words = vec![program.to_string_lossy()];
+    words.extend(args.iter().map(|arg| arg.as_ref().to_string_lossy()));
+    words.join(" ")
+}
+
+/// Reads the line of `timed`: nanoseconds, KiB, wait status.
+fn parse(text: &str) -> Option<(Sample, ExitStatus)> {
+    let mut fields = text.split_whitespace();
+    let wall = Duration::from_nanos(fields.next()?.parse().ok()?);
+    let peak_kib = fields.next()?.parse().ok()?;
+    let status = ExitStatus::from_raw(fields.next()?.parse().ok()?);
+    fields.next().is_none().then_some((Sample { wall, peak_kib }, status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_of_timed_is_read() {
+        let (sample, status) = parse("1500000 652 256\n").unwrap();
+        assert_eq!(sample, Sample { wall: Duration::from_micros(1500), peak_kib: 652 });
+        assert_eq!(status.code(), Some(1));
+        assert!(parse("1500000 652").is_none());
+    }
+}
