@@ -4,6 +4,7 @@
 //! cargo run -p palisade-seccomp --example syscall_table -- \
 //!     ~/.cargo/registry/src/*/linux-raw-sys-*/src > table.rs && rustfmt table.rs
 //! ```
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

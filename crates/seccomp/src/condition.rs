@@ -28,7 +28,11 @@ pub(crate) fn test(
     match argument.op {
         Operator::Equal => writer.equal(all, value, yes, no),
         Operator::NotEqual => writer.equal(all, value, no, yes),
-        Operator::MaskedEqual => writer.equal(value, Halves::of(argument.value_two), yes, no),
+        Operator::MaskedEqual => {
+            // Bits outside the mask are ignored on both sides, as libseccomp does.
+            let wanted = Halves::of(argument.value_two & argument.value);
+            writer.equal(value, wanted, yes, no)
+        }
         Operator::Greater => writer.ordered(JUMP_IF_GREATER, value, yes, no),
         Operator::GreaterOrEqual => writer.ordered(JUMP_IF_AT_LEAST, value, yes, no),
         Operator::Less => writer.ordered(JUMP_IF_AT_LEAST, value, no, yes),

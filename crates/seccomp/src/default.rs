@@ -1,6 +1,8 @@
 //! The profile of containers that are not given one.
 
 mod calls;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 

@@ -58,7 +58,7 @@ pub struct Argument {
     pub index: usize,
     /// What it is compared with; for [`Operator::MaskedEqual`] the mask.
     pub value: u64,
-    /// What the masked argument is compared with; no other operator uses it.
+    /// What the argument is compared with under the mask; no other operator uses it.
     #[serde(default)]
     pub value_two: u64,
     /// How they are compared.
@@ -135,7 +135,7 @@ pub enum Operator {
     /// Is greater than the value.
     #[serde(rename = "SCMP_CMP_GT")]
     Greater,
-    /// Is, under the mask `value`, `value_two`.
+    /// Is the same as `value_two` in the bits of the mask `value`.
     #[serde(rename = "SCMP_CMP_MASKED_EQ")]
     MaskedEqual,
 }
@@ -155,4 +155,63 @@ pub enum Flag {
     /// Lets only fatal signals interrupt a call that the agent has received (since Linux 5.19).
     #[serde(rename = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")]
     WaitKillableRecv,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":38,
+        "architectures":["SCMP_ARCH_X86_64","SCMP_ARCH_MIPSEL64N32"],"flags":["SECCOMP_FILTER_FLAG_LOG"],
+        "syscalls":[{"names":["read","clone"],"action":"SCMP_ACT_TRACE","errnoRet":7,
+            "args":[{"index":1,"value":18446744073709551615,"valueTwo":3,"op":"SCMP_CMP_MASKED_EQ"}]},
+            {"names":["write"],"action":"SCMP_ACT_KILL_PROCESS"}]}"#;
+
+    #[test]
+    fn a_document_is_read_and_written_back() {
+        let profile: Profile = serde_json::from_str(DOCUMENT).unwrap();
+        assert_eq!(profile.default_errno_ret, Some(38));
+        assert_eq!(profile.architectures, [Arch::X86_64, Arch::Mipsel64N32]);
+        assert_eq!(profile.syscalls[0].args[0].value, u64::MAX);
+        assert_eq!(profile.syscalls[0].args[0].value_two, 3);
+        assert_eq!(profile.syscalls[1].action, Action::KillProcess);
+        let written: serde_json::Value = serde_json::to_value(&profile).unwrap();
+        let original: serde_json::Value = serde_json::from_str(DOCUMENT).unwrap();
+        assert_eq!(written, original);
+    }
+
+    #[test]
+    fn actions_are_written_by_their_names() {
+        for action in [
+            Action::Kill,
+            Action::KillThread,
+            Action::KillProcess,
+            Action::Trap,
+            Action::Errno,
+            Action::Trace,
+            Action::Allow,
+            Action::Log,
+            Action::Notify,
+        ] {
+            let written = serde_json::to_value(action).unwrap();
+            assert_eq!(written, action.name());
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        for (document, wanted) in [
+            (r#"{"syscalls":[]}"#, "missing field `defaultAction`"),
+            (r#"{"defaultAction":"SCMP_ACT_DENY"}"#, "SCMP_ACT_DENY"),
+            (
+                r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["mount"],
+                    "action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_SYS_ADMIN"]}}]}"#,
+                "unknown field `includes`",
+            ),
+            (r#"{"defaultAction":"SCMP_ACT_ERRNO","architectures":["x86_64"]}"#, "unknown variant `x86_64`"),
+        ] {
+            let error = serde_json::from_str::<Profile>(document).unwrap_err();
+            assert!(error.to_string().contains(wanted), "{error}");
+        }
+    }
 }

@@ -109,14 +109,17 @@ impl Rules {
         Ok(())
     }
 
-    /// Gives the rule of a call also to the call that may carry it. A rule with tests is left out: the
-    /// carrier has the arguments in memory, where no filter sees them.
+    /// Gives the rules of a call also to the call that may carry it.
+    ///
+    /// The carrier has the arguments in memory, where no filter sees them. What cannot be tested is
+    /// decided on the safe side: a rule with tests that forbids more than the default action holds for
+    /// all arguments, one that allows more for none.
     fn add_subcall(&mut self, at: usize, subcall: &Subcall, rules: std::ops::Range<usize>) {
         let carrier = find(subcall.carrier).and_then(|row| row.number(Column::X86));
         let Some(number) = carrier else { return };
         for rule in rules {
             let Rule { value, tests } = &self.rules[rule];
-            if tests.is_empty() {
+            if tests.is_empty() || permission(*value) < permission(self.default) {
                 let selector =
                     Argument { index: 0, value: subcall.selector, value_two: 0, op: Operator::Equal };
                 let rule = Rule { value: *value, tests: vec![selector] };
@@ -126,6 +129,12 @@ impl Rules {
             }
         }
     }
+}
+
+/// Ranks a `SECCOMP_RET_*` value as the kernel does, by its action as a signed number: the lower, the less
+/// it permits.
+fn permission(value: u32) -> u32 {
+    (value & 0xffff_0000) ^ 0x8000_0000
 }
 
 impl Calls {

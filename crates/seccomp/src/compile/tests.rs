@@ -122,6 +122,7 @@ fn masked_equality() {
         (0xff00_0000_0000, 0x1200_0000_0000, 0x1234_5678_9abc, true),
         (0xff00_0000_0000, 0x1200_0000_0000, 0x1334_5678_9abc, false),
         (0, 0, u64::MAX, true),
+        (0xff, 0x112, 0x12, true),
         (u64::MAX, 5, 5, true),
         (u64::MAX, 5, 1 << 32 | 5, false),
     ] {
@@ -282,7 +283,8 @@ fn i386_calls_are_also_ruled_where_another_call_carries_them() {
     let filter = filter(&profile);
     for (name, first, wanted) in [
         ("socketcall", 5, TRAP),
-        ("socketcall", 1, ALLOW),
+        ("socketcall", 1, TRAP),
+        ("socketcall", 2, ALLOW),
         ("ipc", 23, TRAP),
         ("ipc", 24, ALLOW),
         ("shmget", 0, TRAP),
@@ -292,6 +294,17 @@ fn i386_calls_are_also_ruled_where_another_call_carries_them() {
         assert_eq!(filter.evaluate(&named(Arch::X86, name, first)), wanted, "{name} {first}");
     }
     assert!(filter.unknown.is_empty());
+}
+
+#[test]
+fn a_test_that_i386_hides_in_memory_allows_nothing() {
+    let allowed = [argument(0, Operator::Less, 40)];
+    let mut profile = profile(Action::Errno, vec![rule(&["socket"], Action::Allow, &allowed)]);
+    profile.architectures = vec![Arch::X86];
+    let filter = filter(&profile);
+    for (name, first, wanted) in [("socket", 39, ALLOW), ("socket", 40, EPERM), ("socketcall", 1, EPERM)] {
+        assert_eq!(filter.evaluate(&named(Arch::X86, name, first)), wanted, "{name} {first}");
+    }
 }
 
 #[test]

@@ -125,10 +125,30 @@ impl<'a> Reading<'a> {
         }
         if column == Column::X86
             && let Some(subcall) = crate::multiplex::subcall(name)
-            && self.profile.syscalls[index].args.is_empty()
+            && self.is_carried(index)
         {
             self.enter(arch, number(arch, subcall.carrier), index, Some(subcall.selector));
         }
+    }
+
+    /// Tells whether a rule also holds for the call that carries another one's arguments in memory.
+    fn is_carried(&self, index: usize) -> bool {
+        let entry = &self.profile.syscalls[index];
+        let order = [
+            Action::KillProcess,
+            Action::Kill,
+            Action::KillThread,
+            Action::Trap,
+            Action::Errno,
+            Action::Trace,
+            Action::Log,
+            Action::Allow,
+        ];
+        let rank = |action| match order.iter().position(|known| *known == action) {
+            Some(2) => 1,
+            rank => rank.unwrap(),
+        };
+        entry.args.is_empty() || rank(entry.action) < rank(self.profile.default_action)
     }
 
     fn enter(&mut self, arch: Arch, low: u32, index: usize, selector: Option<u64>) {
@@ -206,7 +226,7 @@ fn matches(entry: &Syscall, selector: Option<u64>, arch: Arch, data: &SyscallDat
             Operator::Equal => given == wanted,
             Operator::GreaterOrEqual => given >= wanted,
             Operator::Greater => given > wanted,
-            Operator::MaskedEqual => given & wanted == cut(test.value_two),
+            Operator::MaskedEqual => given & wanted == test.value_two & wanted,
         }
     };
     let indices: std::collections::BTreeSet<usize> = entry.args.iter().map(|test| test.index).collect();
