@@ -6,6 +6,7 @@ pub mod clone;
 pub mod descriptor;
 pub mod errno;
 pub mod launch;
+pub mod mount;
 pub mod nsfs;
 pub mod schedule;
 pub mod signal;

@@ -1,0 +1,139 @@
+//! New file systems: `fsopen`, `fsconfig`, `fsmount` with the final attributes, `move_mount`.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use palisade_sys::mount::mount_setattr;
+use rustix::fs::{Mode, OFlags, fstat};
+use rustix::io::{Errno, read};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MoveMountFlags, fsconfig_create,
+    fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, move_mount,
+};
+
+use crate::attributes::{Attributes, Propagation, Reach};
+use crate::failure::{At, Failure, Step};
+use crate::op::{FileSystem, Remount, TmpfsMode};
+use crate::options::{CopyUp, Parameter};
+use crate::perform::State;
+use crate::resolve::{self, Links};
+
+/// Mounts a file system inside the root.
+pub(crate) fn mount(op: &FileSystem, state: &mut State) -> Result<(), Failure> {
+    state.clear_umask();
+    let root = state.opened_root()?;
+    // Whoever could aim these two elsewhere would have later writes to procfs and the masks land there too.
+    let links =
+        if matches!(op.fstype.to_bytes(), b"proc" | b"sysfs") { Links::Refuse } else { Links::Follow };
+    let target = resolve::directory(root, &op.target, Mode::from_raw_mode(0o755), links)?;
+    let context = open_context(&op.fstype)?;
+    configure(context.as_fd(), &op.parameters)?;
+    if op.tmpfs_mode == TmpfsMode::OfTarget {
+        set_mode(context.as_fd(), target.as_fd())?;
+    }
+    let attributes = match op.copy_up {
+        CopyUp::No => op.attributes,
+        CopyUp::Yes => Attributes::setting(op.attributes.set & !MountAttrFlags::MOUNT_ATTR_RDONLY),
+    };
+    let tree = create(context.as_fd(), attributes)?;
+    if op.copy_up == CopyUp::Yes {
+        crate::copy_up::copy(target.as_fd(), tree.as_fd())?;
+        if op.attributes.read_only() {
+            change(tree.as_fd(), Reach::Mount, Attributes::READ_ONLY)?;
+        }
+    }
+    propagate(tree.as_fd(), &op.propagation)?;
+    attach(tree.as_fd(), target.as_fd())
+}
+
+/// Opens a configuration context for a file-system type.
+pub(crate) fn open_context(fstype: &CStr) -> Result<OwnedFd, Failure> {
+    fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).at(Step::FsOpen)
+}
+
+/// Sets parameters in their order.
+pub(crate) fn configure(context: BorrowedFd<'_>, parameters: &[Parameter]) -> Result<(), Failure> {
+    for Parameter { key, value } in parameters {
+        let key: &CStr = key;
+        let result = match value {
+            Some(value) => set_string(context, key, value),
+            None => fsconfig_set_flag(context, key),
+        };
+        result.map_err(|errno| explain(context, Step::FsConfig, errno, key))?;
+    }
+    Ok(())
+}
+
+/// Sets one string parameter.
+pub(crate) fn set_string(context: BorrowedFd<'_>, key: &CStr, value: &CStr) -> Result<(), Errno> {
+    fsconfig_set_string(context, key, value)
+}
+
+/// Creates the superblock and a detached mount of it.
+pub(crate) fn create(context: BorrowedFd<'_>, attributes: Attributes) -> Result<OwnedFd, Failure> {
+    fsconfig_create(context).map_err(|errno| explain(context, Step::FsCreate, errno, c""))?;
+    fsmount(context, FsMountFlags::FSMOUNT_CLOEXEC, attributes.set).at(Step::FsMount)
+}
+
+/// Attaches a detached mount to the place that a descriptor stands on.
+pub(crate) fn attach(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Failure> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree, c"", target, c"", flags).at(Step::MoveMount)
+}
+
+/// Changes attributes, if there is anything to change.
+pub(crate) fn change(mount: BorrowedFd<'_>, reach: Reach, attributes: Attributes) -> Result<(), Failure> {
+    if attributes.is_empty() {
+        return Ok(());
+    }
+    mount_setattr(mount, reach.into(), &attributes.change()).at(Step::MountSetattr)
+}
+
+/// Changes propagation, in order.
+pub(crate) fn propagate(mount: BorrowedFd<'_>, list: &[Propagation]) -> Result<(), Failure> {
+    for propagation in list {
+        mount_setattr(mount, propagation.reach.into(), &propagation.change()).at(Step::MountSetattr)?;
+    }
+    Ok(())
+}
+
+/// Changes a mount that is there: its superblock if parameters ask for it, then the mount itself.
+pub(crate) fn remount(op: &Remount, state: &mut State) -> Result<(), Failure> {
+    let mount = resolve::open(state.opened_root()?, &op.target, OFlags::PATH, Links::Follow)?;
+    if !op.parameters.is_empty() {
+        let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;
+        let context = fspick(&mount, c"", flags).at(Step::FsPick)?;
+        configure(context.as_fd(), &op.parameters)?;
+        fsconfig_reconfigure(&context)
+            .map_err(|errno| explain(context.as_fd(), Step::FsReconfigure, errno, c""))?;
+    }
+    change(mount.as_fd(), Reach::Mount, op.attributes)?;
+    change(mount.as_fd(), Reach::Tree, op.recursive)?;
+    propagate(mount.as_fd(), &op.propagation)
+}
+
+/// Gives a new tmpfs the mode of the directory that it covers.
+fn set_mode(context: BorrowedFd<'_>, target: BorrowedFd<'_>) -> Result<(), Failure> {
+    let mode = fstat(target).at(Step::Fstat)?.st_mode & 0o7777;
+    let mut octal = [0_u8; 5];
+    for (place, shift) in octal.iter_mut().zip([9_u32, 6, 3, 0]) {
+        *place = b'0' + u8::try_from((mode >> shift) & 7).unwrap_or(0);
+    }
+    let value = CStr::from_bytes_until_nul(&octal).unwrap_or(c"755");
+    set_string(context, c"mode", value).map_err(|errno| explain(context, Step::FsConfig, errno, c"mode"))
+}
+
+/// Adds what the kernel wrote into the context's log; where it wrote nothing, the parameter's name.
+pub(crate) fn explain(context: BorrowedFd<'_>, step: Step, errno: Errno, key: &CStr) -> Failure {
+    let failure = Failure::new(step, errno);
+    let mut buffer = [MaybeUninit::<u8>::uninit(); 256];
+    // Each read gives one message, oldest first: a level, a space, the text and a newline.
+    for _ in 0..8 {
+        let Ok((message, _)) = read(context, &mut buffer) else { break };
+        if let [b'e', b' ', text @ ..] = &*message {
+            return failure.with_message(text.trim_ascii_end());
+        }
+    }
+    failure.with_message(key.to_bytes())
+}

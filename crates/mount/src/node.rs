@@ -1,0 +1,149 @@
+//! Device nodes, FIFOs, links and the console.
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, makedev, mknodat, open, readlinkat_raw,
+    symlinkat, unlinkat,
+};
+use rustix::io::Errno;
+
+use crate::attributes::Reach;
+use crate::bind::clone_at;
+use crate::failure::{At, Failure, Step};
+use crate::filesystem::attach;
+use crate::op::{Existing, Node, NodeKind, NodeSource, Symlink};
+use crate::perform::State;
+use crate::resolve::{self, Last, Links, Name};
+
+/// The kind and number that a special file has to have.
+#[derive(Clone, Copy)]
+pub(crate) struct Device {
+    pub(crate) kind: FileType,
+    pub(crate) number: u64,
+}
+
+impl Device {
+    /// `/dev/null`, `c 1:3`.
+    pub(crate) fn null() -> Self {
+        Self { kind: FileType::CharacterDevice, number: makedev(1, 3) }
+    }
+
+    fn of(node: &Node) -> Self {
+        let kind = match node.kind {
+            NodeKind::Character => FileType::CharacterDevice,
+            NodeKind::Block => FileType::BlockDevice,
+            NodeKind::Fifo => return Self { kind: FileType::Fifo, number: 0 },
+        };
+        Self { kind, number: makedev(node.major, node.minor) }
+    }
+
+    /// Looks at an open descriptor, so that nobody can change what was looked at.
+    pub(crate) fn check(self, file: BorrowedFd<'_>) -> Result<(), Failure> {
+        let stat = fstat(file).at(Step::Fstat)?;
+        let same = FileType::from_raw_mode(stat.st_mode) == self.kind
+            && (self.kind == FileType::Fifo || stat.st_rdev == self.number);
+        if same { Ok(()) } else { Err(Failure::new(Step::CheckDevice, Errno::NODEV)) }
+    }
+}
+
+/// Makes a node, or binds the host's.
+pub(crate) fn node(op: &Node, state: &mut State) -> Result<(), Failure> {
+    state.clear_umask();
+    let (parent, name) = resolve::locate(state.opened_root()?, &op.path, Links::Follow, Last::Keep)?;
+    match &op.source {
+        NodeSource::Make => make(op, parent.as_fd(), &name),
+        NodeSource::Bind(host) => bind_node(op, host, parent.as_fd(), &name, state),
+        NodeSource::MakeOrBind(host) => match make(op, parent.as_fd(), &name) {
+            Err(failure) if failure.step == Step::MknodAt && failure.errno == Errno::PERM => {
+                bind_node(op, host, parent.as_fd(), &name, state)
+            }
+            result => result,
+        },
+    }
+}
+
+fn make(op: &Node, parent: BorrowedFd<'_>, name: &Name) -> Result<(), Failure> {
+    let device = Device::of(op);
+    let mode = Mode::from_raw_mode(op.mode & 0o7777);
+    let there = match mknodat(parent, name.as_c_str(), device.kind, mode, device.number) {
+        Ok(()) => None,
+        Err(Errno::EXIST) => Some(resolve::open_name(parent, name)?),
+        Err(errno) => return Err(Failure::new(Step::MknodAt, errno)),
+    };
+    if let Some(file) = &there {
+        // An image may bring its nodes along; any other file of that name is not what was asked for.
+        device.check(file.as_fd())?;
+    }
+    if there.is_none() && op.uid == 0 && op.gid == 0 {
+        return Ok(());
+    }
+    let file = match there {
+        Some(file) => file,
+        None => resolve::open_name(parent, name)?,
+    };
+    device.check(file.as_fd())?;
+    let owner = Some(Uid::from_raw(op.uid));
+    let group = Some(Gid::from_raw(op.gid));
+    chownat(&file, c"", owner, group, AtFlags::EMPTY_PATH).at(Step::FchownAt)
+}
+
+/// Binds the host's node onto an empty file, after a look at what it really is.
+fn bind_node(
+    op: &Node,
+    host: &CStr,
+    parent: BorrowedFd<'_>,
+    name: &Name,
+    state: &State,
+) -> Result<(), Failure> {
+    state.outside()?;
+    let source = open(host, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).at(Step::OpenAt)?;
+    Device::of(op).check(source.as_fd())?;
+    let target = resolve::make_file(parent, name)?;
+    let tree = clone_at(source.as_fd(), Reach::Mount)?;
+    attach(tree.as_fd(), target.as_fd())
+}
+
+/// Makes a symbolic link.
+pub(crate) fn symlink(op: &Symlink, state: &mut State) -> Result<(), Failure> {
+    state.clear_umask();
+    let root = state.opened_root()?;
+    let (parent, name) = resolve::locate(root, &op.path, Links::Follow, Last::Keep)?;
+    let target: &CStr = &op.target;
+    match symlinkat(target, &parent, name.as_c_str()) {
+        Err(Errno::EXIST) => {}
+        result => return result.at(Step::SymlinkAt),
+    }
+    let mut text = [MaybeUninit::uninit(); 4096];
+    if let Ok((text, _)) = readlinkat_raw(&parent, name.as_c_str(), &mut text)
+        && *text == *target.to_bytes()
+    {
+        return Ok(());
+    }
+    if op.existing == Existing::Keep {
+        return Err(Failure::new(Step::SymlinkAt, Errno::EXIST));
+    }
+    unlinkat(&parent, name.as_c_str(), AtFlags::empty()).at(Step::UnlinkAt)?;
+    symlinkat(target, &parent, name.as_c_str()).at(Step::SymlinkAt)
+}
+
+/// Binds the slave that the runtime opened onto the console's name, which must not be a link.
+pub(crate) fn console(path: &CStr, state: &mut State) -> Result<(), Failure> {
+    state.clear_umask();
+    let root = state.opened_root()?;
+    let slave = state.console().ok_or(Failure::new(Step::CheckOrder, Errno::BADF))?;
+    let (parent, name) = resolve::locate(root, path, Links::Refuse, Last::Keep)?;
+    let target = resolve::make_file(parent.as_fd(), &name)?;
+    let tree = clone_at(slave, Reach::Mount)?;
+    attach(tree.as_fd(), target.as_fd())
+}
+
+/// Opens the host's `/dev/null` and makes sure that it is one.
+pub(crate) fn host_null() -> Result<OwnedFd, Failure> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let null = rustix::fs::openat(CWD, c"/dev/null", flags, Mode::empty()).at(Step::OpenAt)?;
+    Device::null().check(null.as_fd())?;
+    Ok(null)
+}

@@ -1,0 +1,134 @@
+//! The interpreter: one operation at a time, in the container's init.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::process::umask;
+
+use crate::failure::{Failure, Step};
+use crate::{Op, bind, filesystem, mask, node, resolve, root};
+
+/// Where the process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// In the host's tree: host paths mean what they say.
+    Outside,
+    /// In the container's root: they would be resolved in it.
+    Inside,
+}
+
+/// Says whether mounts of the old root may have peers outside this namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OldRoot {
+    Shared,
+    Separate,
+}
+
+/// Says whether the process's umask still takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Umask {
+    Inherited,
+    Cleared,
+}
+
+/// What the operations leave for those that follow: descriptors, no memory.
+///
+/// The umask is 0 once something was made; the runtime sets the container's before the last exec.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) root: Option<OwnedFd>,
+    pub(crate) console: Option<OwnedFd>,
+    pub(crate) null: Option<OwnedFd>,
+    pub(crate) empty: Option<OwnedFd>,
+    pub(crate) phase: Phase,
+    pub(crate) old_root: OldRoot,
+    umask: Umask,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl State {
+    /// Starts in a new mount namespace, with nothing done.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            root: None,
+            console: None,
+            null: None,
+            empty: None,
+            phase: Phase::Outside,
+            old_root: OldRoot::Shared,
+            umask: Umask::Inherited,
+        }
+    }
+
+    /// Gives the root's descriptor (`O_PATH`), once [`Op::OpenRoot`] is done.
+    #[must_use]
+    pub fn root(&self) -> Option<BorrowedFd<'_>> {
+        self.root.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Hands over the pseudo-terminal's slave that [`Op::Console`] binds; it has to be of a devpts of
+    /// this mount namespace.
+    pub fn set_console(&mut self, slave: OwnedFd) {
+        self.console = Some(slave);
+    }
+
+    /// Gives the slave back, for the standard streams.
+    #[must_use]
+    pub fn console(&self) -> Option<BorrowedFd<'_>> {
+        self.console.as_ref().map(AsFd::as_fd)
+    }
+
+    pub(crate) fn opened_root(&self) -> Result<BorrowedFd<'_>, Failure> {
+        self.root().ok_or(Failure::new(Step::CheckOrder, Errno::BADF))
+    }
+
+    pub(crate) fn outside(&self) -> Result<(), Failure> {
+        match self.phase {
+            Phase::Outside => Ok(()),
+            Phase::Inside => Err(Failure::new(Step::CheckOrder, Errno::XDEV)),
+        }
+    }
+
+    /// Takes the umask out of the way: modes are the configuration's.
+    pub(crate) fn clear_umask(&mut self) {
+        if self.umask == Umask::Inherited {
+            umask(Mode::empty());
+            self.umask = Umask::Cleared;
+        }
+    }
+}
+
+/// Carries out one operation.
+///
+/// Allocates nothing, takes no lock and does not panic. A failure leaves what was already attached: the
+/// mount namespace is the container's own and goes with it.
+pub fn perform(op: &Op, state: &mut State) -> Result<(), Failure> {
+    match op {
+        Op::Propagation(propagation) => root::change_old(*propagation, state),
+        Op::OpenRoot(open) => root::open(open, state),
+        Op::Mount(mount) => filesystem::mount(mount, state),
+        Op::Bind(op) => bind::bind(op, state),
+        Op::Remount(remount) => filesystem::remount(remount, state),
+        Op::Node(op) => node::node(op, state),
+        Op::Symlink(link) => node::symlink(link, state),
+        Op::Mkdir(mkdir) => {
+            state.clear_umask();
+            let mode = Mode::from_raw_mode(mkdir.mode);
+            resolve::directory(state.opened_root()?, &mkdir.path, mode, resolve::Links::Follow).map(drop)
+        }
+        Op::Console { path } => node::console(path, state),
+        Op::Mask { path } => mask::mask(path, state),
+        Op::ReadOnly { path } => mask::read_only(path, state),
+        Op::PivotRoot => root::pivot(state),
+        Op::MoveRoot(op) => root::move_over(op, state),
+        Op::RootReadOnly => root::read_only(state),
+        Op::RootPropagation(propagation) => root::change(*propagation, state),
+    }
+}

@@ -1,0 +1,198 @@
+//! The root file system: attached, entered, protected.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
+
+use palisade_sys::mount::{Reach as SysReach, mount_setattr};
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount,
+};
+use rustix::process::{chdir, chroot, fchdir, pivot_root};
+
+use crate::attributes::{Attributes, Kind, Propagation, Reach};
+use crate::bind::clone_at;
+use crate::failure::{At, Failure, Step};
+use crate::filesystem::{
+    attach, change as set_attributes, configure, create, explain, open_context, set_string,
+};
+use crate::op::{MoveRoot, OpenRoot, Overlay, Parent, RootSource, Upper};
+use crate::perform::{OldRoot, Phase, State};
+
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// More directories above each other than a path of `PATH_MAX` can name.
+const MAX_DEPTH: u32 = 2048;
+
+/// Changes the propagation of the namespace's `/`, before anything else is mounted.
+pub(crate) fn change_old(propagation: Propagation, state: &mut State) -> Result<(), Failure> {
+    state.outside()?;
+    let mut flags = propagation.flags();
+    if propagation.reach == Reach::Tree {
+        flags |= MountPropagationFlags::REC;
+    }
+    mount_change(c"/", flags).at(Step::Mount)?;
+    let separate = propagation.reach == Reach::Tree && propagation.kind != Kind::Shared;
+    state.old_root = if separate { OldRoot::Separate } else { OldRoot::Shared };
+    Ok(())
+}
+
+/// Attaches the root and keeps its descriptor.
+pub(crate) fn open(op: &OpenRoot, state: &mut State) -> Result<(), Failure> {
+    state.outside()?;
+    state.clear_umask();
+    let root = match &op.source {
+        RootSource::Directory { path, reach } => {
+            let place = open_host(path)?;
+            part_from_parent(op, &place)?;
+            let tree = clone_at(place.as_fd(), *reach)?;
+            prepare(op, &tree)?;
+            set_attributes(tree.as_fd(), Reach::Mount, op.attributes)?;
+            attach(tree.as_fd(), place.as_fd())?;
+            tree
+        }
+        RootSource::Overlay(overlay) => {
+            let place = open_host(&overlay.target)?;
+            part_from_parent(op, &place)?;
+            let tree = open_overlay(overlay, op.attributes, place)?;
+            prepare(op, &tree)?;
+            tree
+        }
+    };
+    state.root = Some(root);
+    Ok(())
+}
+
+fn open_host(path: &CStr) -> Result<OwnedFd, Failure> {
+    openat(CWD, path, DIRECTORY, Mode::empty()).at(Step::OpenAt)
+}
+
+fn prepare(op: &OpenRoot, tree: &OwnedFd) -> Result<(), Failure> {
+    match op.propagation {
+        None => Ok(()),
+        Some(propagation) => mount_setattr(tree.as_fd(), propagation.reach.into(), &propagation.change())
+            .at(Step::MountSetattr),
+    }
+}
+
+/// Makes the mount that a directory is on private, which has to be found by its root.
+fn part_from_parent(op: &OpenRoot, place: &OwnedFd) -> Result<(), Failure> {
+    if op.parent == Parent::Keep {
+        return Ok(());
+    }
+    let private = Propagation { kind: Kind::Private, reach: Reach::Mount }.change();
+    let mut above: Option<OwnedFd> = None;
+    for _ in 0..MAX_DEPTH {
+        let here = above.as_ref().unwrap_or(place);
+        match mount_setattr(here.as_fd(), SysReach::Mount, &private) {
+            // The directory is not where its mount begins: go up; `/` is one unless the caller is in a chroot.
+            Err(Errno::INVAL) => {}
+            result => return result.at(Step::MountSetattr),
+        }
+        above = Some(openat(here, c"..", DIRECTORY, Mode::empty()).at(Step::OpenAt)?);
+    }
+    Err(Failure::new(Step::MountSetattr, Errno::INVAL))
+}
+
+/// Mounts an overlay on its target, over the tmpfs for its upper layer if it has that.
+fn open_overlay(overlay: &Overlay, attributes: Attributes, place: OwnedFd) -> Result<OwnedFd, Failure> {
+    let place = match &overlay.upper {
+        Upper::None | Upper::Directories { .. } => place,
+        Upper::Tmpfs { parameters } => {
+            let context = open_context(c"tmpfs")?;
+            configure(context.as_fd(), parameters)?;
+            let tmpfs = create(context.as_fd(), Attributes::setting(MountAttrFlags::MOUNT_ATTR_NODEV))?;
+            for name in [c"upper", c"work"] {
+                mkdirat(&tmpfs, name, Mode::from_raw_mode(0o755)).at(Step::MkdirAt)?;
+            }
+            attach(tmpfs.as_fd(), place.as_fd())?;
+            tmpfs
+        }
+    };
+    let context = open_context(c"overlay")?;
+    let set = |key: &CStr, value: &CStr| {
+        set_string(context.as_fd(), key, value)
+            .map_err(|errno| explain(context.as_fd(), Step::FsConfig, errno, key))
+    };
+    set(c"source", c"overlay")?;
+    for layer in &overlay.lower {
+        set(c"lowerdir+", layer)?;
+    }
+    match &overlay.upper {
+        Upper::None => {}
+        Upper::Directories { upper, work } => {
+            set(c"upperdir", upper)?;
+            set(c"workdir", work)?;
+        }
+        Upper::Tmpfs { .. } => {
+            // Relative to the tmpfs's own descriptor: nobody can put another directory in between.
+            fchdir(&place).at(Step::Fchdir)?;
+            set(c"upperdir", c"upper")?;
+            set(c"workdir", c"work")?;
+        }
+    }
+    configure(context.as_fd(), &overlay.parameters)?;
+    let tree = create(context.as_fd(), attributes)?;
+    attach(tree.as_fd(), place.as_fd())?;
+    Ok(tree)
+}
+
+/// Enters the root and detaches the old one.
+pub(crate) fn pivot(state: &mut State) -> Result<(), Failure> {
+    let root = state.opened_root()?;
+    state.outside()?;
+    let old = match state.old_root {
+        OldRoot::Separate => None,
+        OldRoot::Shared => Some(open_host(c"/")?),
+    };
+    fchdir(root).at(Step::Fchdir)?;
+    // The old root lands on top of the new one, in the same place, and is what "." then finds.
+    pivot_root(c".", c".").at(Step::PivotRoot)?;
+    state.phase = Phase::Inside;
+    if let Some(old) = old {
+        // Without this the detaching below would reach the host's mounts through their peers.
+        let slave = Propagation { kind: Kind::Slave, reach: Reach::Tree }.change();
+        mount_setattr(old.as_fd(), SysReach::Tree, &slave).at(Step::MountSetattr)?;
+    }
+    unmount(c".", UnmountFlags::DETACH).at(Step::Umount)?;
+    chdir(c"/").at(Step::Chdir)
+}
+
+/// Enters the root by moving it over `/`, for systems whose root cannot be pivoted (an initramfs).
+pub(crate) fn move_over(op: &MoveRoot, state: &mut State) -> Result<(), Failure> {
+    let root = state.opened_root()?;
+    state.outside()?;
+    for path in &op.cover {
+        cover(path)?;
+    }
+    fchdir(root).at(Step::Fchdir)?;
+    move_mount(root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).at(Step::MoveMount)?;
+    chroot(c".").at(Step::Chroot)?;
+    state.phase = Phase::Inside;
+    chdir(c"/").at(Step::Chdir)
+}
+
+/// Detaches a mount of the host, or covers it where it is locked.
+fn cover(path: &CStr) -> Result<(), Failure> {
+    match unmount(path, UnmountFlags::DETACH) {
+        Ok(()) => return Ok(()),
+        Err(Errno::INVAL | Errno::PERM) => {}
+        Err(errno) => return Err(Failure::new(Step::Umount, errno)),
+    }
+    let place = open_host(path)?;
+    let context = open_context(c"tmpfs")?;
+    let tree = create(context.as_fd(), Attributes::READ_ONLY)?;
+    attach(tree.as_fd(), place.as_fd())
+}
+
+/// Makes the root's own mount read-only.
+pub(crate) fn read_only(state: &State) -> Result<(), Failure> {
+    set_attributes(state.opened_root()?, Reach::Mount, Attributes::READ_ONLY)
+}
+
+/// Sets the propagation of the root.
+pub(crate) fn change(propagation: Propagation, state: &State) -> Result<(), Failure> {
+    mount_setattr(state.opened_root()?, propagation.reach.into(), &propagation.change())
+        .at(Step::MountSetattr)
+}

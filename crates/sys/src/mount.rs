@@ -1,0 +1,73 @@
+//! `mount_setattr(2)`: changes the attributes and the propagation of mounts that exist.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use rustix::io::{Errno, Result};
+use rustix::mount::{MountAttrFlags, MountPropagationFlags};
+
+/// Names the mounts that one call changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The one mount.
+    Mount,
+    /// The mount and every mount below it, all or none.
+    Tree,
+}
+
+/// Says what becomes different about a mount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MountChange {
+    /// Attributes that the mount gets.
+    pub set: MountAttrFlags,
+    /// Attributes that the mount loses; an access-time mode is cleared as the whole
+    /// `MOUNT_ATTR__ATIME` mask before another one is set.
+    pub clear: MountAttrFlags,
+    /// The new propagation type, or empty to leave it.
+    pub propagation: MountPropagationFlags,
+}
+
+/// The kernel's `struct mount_attr`, version 0.
+#[repr(C)]
+struct RawMountAttr {
+    attr_set: u64,
+    attr_clr: u64,
+    propagation: u64,
+    userns_fd: u64,
+}
+
+/// Changes the mount that a descriptor stands on.
+///
+/// The descriptor has to be the root of a mount (`EINVAL` otherwise). `EPERM` is also the answer
+/// when an attribute is to be cleared that a more privileged user namespace has locked.
+/// Linux 5.12; see [`mount_setattr(2)`](https://man7.org/linux/man-pages/man2/mount_setattr.2.html).
+pub fn mount_setattr(mount: BorrowedFd<'_>, reach: Reach, change: &MountChange) -> Result<()> {
+    let attr = RawMountAttr {
+        attr_set: u64::from(change.set.bits()),
+        attr_clr: u64::from(change.clear.bits()),
+        propagation: u64::from(change.propagation.bits()),
+        userns_fd: 0,
+    };
+    let flags = match reach {
+        Reach::Mount => libc::AT_EMPTY_PATH,
+        Reach::Tree => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+    };
+    // SAFETY: the kernel reads a NUL-terminated empty path and exactly `size_of::<RawMountAttr>()`
+    // bytes of `attr`; this function owns both until the call returns. The descriptor is valid
+    // because the caller's borrow of it is.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            mount.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const attr,
+            size_of::<RawMountAttr>(),
+        )
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    // SAFETY: errno is a thread-local that libc keeps valid for the life of the thread.
+    let errno = unsafe { *libc::__errno_location() };
+    Err(Errno::from_raw_os_error(errno))
+}
