@@ -1,2 +1,36 @@
 //! Linux control groups, v1, v2 and hybrid, behind one model.
+//!
+//! [`Layout`] says where each controller lives, [`Limits`] what a group may use, [`Recipe`] what has to be done
+//! about it on a machine with that layout: all three are data, and none does I/O but [`Layout::detect`].
+//! [`Group`] is a group that exists: it is made from a recipe or opened, entered, read, watched, frozen, killed
+//! and removed.
 #![forbid(unsafe_code)]
+
+pub mod convert;
+pub mod device;
+pub mod limits;
+pub mod recipe;
+
+mod bpf;
+mod controller;
+mod error;
+mod exceptions;
+mod file;
+mod group;
+mod hint;
+mod layout;
+mod make;
+mod members;
+mod mountinfo;
+mod path;
+mod refusal;
+mod remove;
+
+pub use controller::{Controller, Version};
+pub use error::{Error, ErrorKind};
+pub use group::{Group, TasksFile};
+pub use layout::{Hierarchy, Home, Layout};
+pub use limits::{Limit, Limits};
+pub use path::{GroupPath, InvalidPath};
+pub use recipe::Recipe;
+pub use refusal::{Knob, Refusal};

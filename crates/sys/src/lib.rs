@@ -2,6 +2,7 @@
 //!
 //! Every function here is safe to call; each file is one family of calls.
 
+pub mod bpf;
 pub mod clone;
 pub mod descriptor;
 pub mod errno;

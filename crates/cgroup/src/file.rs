@@ -1,0 +1,76 @@
+//! Reading and writing small kernel files with few system calls.
+
+use crate::Error;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::path::Arg;
+use std::path::Path;
+
+/// The buffer that nearly every cgroup file fits into.
+const CHUNK: usize = 4096;
+
+/// Reads a whole file by its path.
+pub(crate) fn read_path(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
+    let path = path.as_ref();
+    read(CWD, path).map_err(|errno| Error::call("read", path, errno))
+}
+
+/// Reads a whole file by its path as text; bytes that are not UTF-8 are replaced.
+pub(crate) fn read_path_text(path: impl AsRef<Path>) -> Result<String, Error> {
+    read_path(path).map(text)
+}
+
+/// Reads a whole file below `directory`.
+pub(crate) fn read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<u8>, Errno> {
+    let file = open(directory, path, OFlags::RDONLY)?;
+    let mut content = vec![0; CHUNK];
+    let mut filled = 0;
+    loop {
+        if filled == content.len() {
+            content.resize(filled * 2, 0);
+        }
+        match rustix::io::read(&file, &mut content[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    content.truncate(filled);
+    Ok(content)
+}
+
+/// Reads a whole file below `directory` as text.
+pub(crate) fn read_text(directory: BorrowedFd<'_>, path: impl Arg) -> Result<String, Errno> {
+    read(directory, path).map(text)
+}
+
+/// Opens a file for writing.
+pub(crate) fn open_to_write(directory: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
+    open(directory, path, OFlags::WRONLY)
+}
+
+/// Writes `value` in one call, as the kernel's files want it.
+pub(crate) fn write_value(file: impl AsFd, value: &str) -> Result<(), Errno> {
+    loop {
+        match rustix::io::write(&file, value.as_bytes()) {
+            Err(Errno::INTR) => {}
+            Ok(count) if count < value.len() => return Err(Errno::IO),
+            result => return result.map(drop),
+        }
+    }
+}
+
+/// Opens the file below `directory` and writes `value`.
+pub(crate) fn write(directory: BorrowedFd<'_>, path: impl Arg, value: &str) -> Result<(), Errno> {
+    write_value(open_to_write(directory, path)?, value)
+}
+
+fn open(directory: BorrowedFd<'_>, path: impl Arg, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(directory, path, flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}

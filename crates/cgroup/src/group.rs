@@ -1,0 +1,204 @@
+//! A group that exists.
+
+use crate::hint;
+use crate::recipe::{Directory, Setting, directories, join};
+use crate::{Controller, Error, ErrorKind, GroupPath, Knob, Layout, Version, file};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use std::ffi::CString;
+use std::path::PathBuf;
+
+/// Holds a group: its directory in each hierarchy that it is in, behind one descriptor.
+///
+/// Dropping it leaves the group as it is; [`Group::remove`] removes it.
+#[derive(Debug)]
+pub struct Group {
+    pub(crate) anchor: OwnedFd,
+    pub(crate) anchor_path: PathBuf,
+    pub(crate) path: GroupPath,
+    /// One for each hierarchy of the layout, in its order; `None` where the group has no directory.
+    pub(crate) places: Vec<Option<Directory>>,
+}
+
+/// Names the `tasks` file of a group in one v1 hierarchy.
+#[derive(Debug)]
+pub struct TasksFile<'a> {
+    /// The directory to open `path` from.
+    pub directory: BorrowedFd<'a>,
+    /// The file, `cpu/pods/web/tasks`.
+    pub path: CString,
+}
+
+impl Group {
+    /// Opens the group `path` in all hierarchies that have it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if no hierarchy has it.
+    pub fn open(layout: &Layout, path: &GroupPath) -> Result<Self, Error> {
+        let mut group = Self::unchecked(layout, path)?;
+        for place in &mut group.places {
+            let missing = |directory: &mut Directory| {
+                rustix::fs::accessat(
+                    &group.anchor,
+                    directory.path.as_str(),
+                    rustix::fs::Access::EXISTS,
+                    AtFlags::empty(),
+                )
+                .is_err()
+            };
+            place.take_if(missing);
+        }
+        if group.places.iter().all(Option::is_none) {
+            let errno = Errno::NOENT;
+            return Err(Error::call("open cgroup", path.as_str(), errno).with_kind(ErrorKind::NotFound));
+        }
+        Ok(group)
+    }
+
+    /// Takes the group `path` to be in all hierarchies, without a look: enough to remove it.
+    ///
+    /// # Errors
+    /// Fails if the directory that holds the mounts cannot be opened.
+    pub fn unchecked(layout: &Layout, path: &GroupPath) -> Result<Self, Error> {
+        let anchor_path = layout.anchor();
+        let anchor = open_anchor(&anchor_path)?;
+        let places = directories(layout, path).into_iter().map(Some).collect();
+        Ok(Self { anchor, anchor_path, path: path.clone(), places })
+    }
+
+    /// Returns the path of the group.
+    pub fn path(&self) -> &GroupPath {
+        &self.path
+    }
+
+    /// Returns the group's directories, one for each hierarchy that it is in.
+    pub fn directories(&self) -> impl Iterator<Item = &Directory> {
+        self.places.iter().flatten()
+    }
+
+    /// Returns the files into which a single-threaded process writes `0` to enter the group on v1.
+    ///
+    /// That takes a hundredth of the time that a pid written to `cgroup.procs` takes on a machine that was idle,
+    /// and the names are made here, so that a child between clone and exec need not allocate.
+    ///
+    /// # Errors
+    /// Fails only on a mount point with a NUL in its name, which no system has.
+    pub fn tasks_files(&self) -> Result<Vec<TasksFile<'_>>, Error> {
+        let v1 = self.directories().filter(|directory| directory.version == Version::V1);
+        v1.map(|directory| {
+            let path = CString::new(join(&directory.path, "tasks"))
+                .map_err(|_| Error::call("name the tasks file of", self.path.as_str(), Errno::INVAL))?;
+            Ok(TasksFile { directory: self.anchor.as_fd(), path })
+        })
+        .collect()
+    }
+
+    /// Opens the group's v2 directory for clone3's `CLONE_INTO_CGROUP`; `None` without one.
+    ///
+    /// # Errors
+    /// Fails if the group has gone.
+    pub fn v2_directory(&self) -> Result<Option<OwnedFd>, Error> {
+        let Some(directory) = self.directories().find(|directory| directory.version == Version::V2) else {
+            return Ok(None);
+        };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.anchor, directory.path.as_str(), flags, Mode::empty())
+            .map(Some)
+            .map_err(|errno| Error::call("open", self.full(&directory.path), errno))
+    }
+
+    /// Moves the process `pid` with all its threads into the group, in every hierarchy.
+    ///
+    /// For a process that is not the caller's own new child; see [`Group::tasks_files`] for one that is. Moving may
+    /// wait some 10 ms for an RCU grace period in the kernel, once.
+    ///
+    /// # Errors
+    /// Names the hierarchy that refused the process; it may by then be in the group in others.
+    pub fn attach(&self, pid: Pid) -> Result<(), Error> {
+        let value = pid.as_raw_nonzero().to_string();
+        self.directories().try_for_each(|directory| self.write_in(directory, "cgroup.procs", &value))
+    }
+
+    /// Writes `value` to a file of the group in the hierarchy where `controller` lives.
+    ///
+    /// # Errors
+    /// Says the file, the value, the error number and what usually causes it.
+    pub fn set(&self, controller: Controller, file: &str, value: &str) -> Result<(), Error> {
+        self.write_in(self.home(controller)?, file, value)
+    }
+
+    /// Reads a file of the group in the hierarchy where `controller` lives.
+    ///
+    /// # Errors
+    /// Says the file, the error number and what usually causes it.
+    pub fn get(&self, controller: Controller, file: &str) -> Result<String, Error> {
+        self.read_in(self.home(controller)?, file)
+    }
+
+    /// Finds the directory where `controller` lives.
+    pub(crate) fn home(&self, controller: Controller) -> Result<&Directory, Error> {
+        self.find_home(controller).ok_or_else(|| {
+            let operation = format!("use the {controller} controller of");
+            let cause = "it has no directory in a hierarchy with that controller";
+            Error::text(operation, self.path.as_str(), cause, ErrorKind::Unsupported)
+        })
+    }
+
+    /// Makes the error of a setting for a hierarchy that the group has no directory in.
+    pub(crate) fn homeless(&self, setting: &Setting) -> Error {
+        let limit = setting.knob.map_or("the group", Knob::name);
+        let cause = "the group has no directory in the hierarchy of that controller";
+        Error::text(format!("set {limit} of"), self.path.as_str(), cause, ErrorKind::Unsupported)
+    }
+
+    pub(crate) fn find_home(&self, controller: Controller) -> Option<&Directory> {
+        self.directories().find(|directory| directory.controllers.contains(&controller))
+    }
+
+    pub(crate) fn write_in(&self, directory: &Directory, name: &str, value: &str) -> Result<(), Error> {
+        check_name(name)?;
+        file::write(self.anchor.as_fd(), join(&directory.path, name), value)
+            .map_err(|errno| self.write_error(directory, name, value, errno))
+    }
+
+    pub(crate) fn read_in(&self, directory: &Directory, name: &str) -> Result<String, Error> {
+        check_name(name)?;
+        file::read_text(self.anchor.as_fd(), join(&directory.path, name)).map_err(|errno| {
+            let error = Error::call("read", self.full(&join(&directory.path, name)), errno);
+            match hint::for_access(self, directory, name, errno) {
+                Some(hint) => error.with_hint(hint),
+                None => error,
+            }
+        })
+    }
+
+    /// Makes the error of a write that the kernel refused.
+    pub(crate) fn write_error(&self, directory: &Directory, name: &str, value: &str, errno: Errno) -> Error {
+        let error = Error::call(format!("write {value} to"), self.full(&join(&directory.path, name)), errno);
+        match hint::for_write(self, directory, name, errno) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
+    }
+
+    /// Returns the path to show for one from the anchor.
+    pub(crate) fn full(&self, path: &str) -> PathBuf {
+        self.anchor_path.join(path)
+    }
+}
+
+/// Opens the directory that holds the mounts.
+pub(crate) fn open_anchor(path: &std::path::Path) -> Result<OwnedFd, Error> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| Error::call("open", path, errno))
+}
+
+/// Refuses a file name that would leave the group's directory.
+fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() || name == ".." || name.contains(['/', '\0']) {
+        return Err(Error::text("use", name, "not a file name", ErrorKind::Other));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What usually causes the kernel to refuse a file of a group.
+
+use crate::recipe::{Directory, ancestors, join};
+use crate::{Controller, Group, Version, file};
+use rustix::fd::AsFd;
+use rustix::io::Errno;
+
+/// Explains a refused write; looks at the machine only where that tells more.
+pub(crate) fn for_write(group: &Group, directory: &Directory, name: &str, errno: Errno) -> Option<String> {
+    let entering = matches!(name, "cgroup.procs" | "tasks" | "cgroup.threads");
+    let text = match (errno, name) {
+        (Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS, _) if !entering => {
+            return for_access(group, directory, name, errno);
+        }
+        (Errno::SRCH, _) if entering => "there is no such process",
+        (Errno::NOSPC, _) if entering => "the group's cpuset has no CPUs or no memory nodes",
+        (Errno::BUSY, _) if entering => {
+            "a controller is enabled in its cgroup.subtree_control, and then only groups below may hold processes"
+        }
+        (Errno::OPNOTSUPP, _) if entering => "the group is in threaded mode or its type is invalid",
+        (Errno::ACCESS | Errno::PERM, _) if entering => {
+            "the writer needs both groups' cgroup.procs and that of the nearest group above both"
+        }
+        (Errno::INVAL, _) if entering => "the process has realtime threads and the group no realtime runtime",
+        (Errno::BUSY, "cgroup.subtree_control") => {
+            "the group itself holds processes, and only groups without groups below may once a controller is enabled"
+        }
+        (Errno::NOENT, "cgroup.subtree_control") => "a group above does not offer the controller",
+        (Errno::BUSY, "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes") => {
+            "the group uses more than that and it cannot be reclaimed"
+        }
+        (Errno::BUSY, "cpuset.cpus" | "cpuset.mems") => "processes or groups below still use what would go",
+        (Errno::INVAL, "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes") => {
+            "memory must not exceed memory and swap together"
+        }
+        (Errno::INVAL | Errno::RANGE | Errno::NXIO, "cpuset.cpus" | "cpuset.mems") => {
+            "not a list, or not online on this machine"
+        }
+        (Errno::ACCESS, "cpuset.cpus" | "cpuset.mems") => "the group above does not have them",
+        (Errno::INVAL, "cpu.rt_runtime_us" | "cpu.rt_period_us") => {
+            "more than the group above has to give: set its cpu.rt_runtime_us first"
+        }
+        (Errno::INVAL, _) if name.starts_with("cpu.cfs_") || name.starts_with("cpu.max") => {
+            "more than the group above has, or the burst is above the quota"
+        }
+        (Errno::INVAL, "cpu.weight" | "cpu.shares") => "an idle group takes no weight: cpu.idle first",
+        (Errno::OPNOTSUPP, "memory.kmem.limit_in_bytes") => {
+            "kernels from 5.16 on have no kernel memory limit"
+        }
+        (Errno::INVAL, "devices.allow" | "devices.deny") => {
+            "groups below keep it from being reset, or not a rule"
+        }
+        (Errno::NODEV, _) => "there is no such device",
+        (Errno::INVAL, _) => "the kernel does not take this value",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// Explains why a file could not be opened.
+pub(crate) fn for_access(group: &Group, directory: &Directory, name: &str, errno: Errno) -> Option<String> {
+    match errno {
+        Errno::NOENT => Some(missing(group, directory, name)),
+        Errno::ROFS => Some("this hierarchy is mounted read-only here".to_owned()),
+        Errno::PERM if name == "devices.allow" => {
+            Some("the group above does not have the device, or CAP_SYS_ADMIN is missing".to_owned())
+        }
+        Errno::ACCESS if matches!(name, "cpuset.cpus" | "cpuset.mems") => {
+            Some("the group above does not have them, or this part of the tree is not delegated".to_owned())
+        }
+        Errno::ACCESS | Errno::PERM => {
+            let uid = rustix::process::geteuid().as_raw();
+            Some(format!("this part of the tree is not delegated to uid {uid}"))
+        }
+        _ => None,
+    }
+}
+
+/// Finds out why a file is not there: the group, the controller in a group above, or the kernel.
+fn missing(group: &Group, directory: &Directory, name: &str) -> String {
+    let anchor = group.anchor.as_fd();
+    if file::read(anchor, join(&directory.path, "cgroup.procs")) == Err(Errno::NOENT) {
+        return "the group is gone".to_owned();
+    }
+    let prefix = name.split('.').next().unwrap_or(name);
+    if directory.version == Version::V2 && Controller::from_name(prefix).is_some() {
+        let lacks = |above: &&str| {
+            file::read_text(anchor, join(above, "cgroup.subtree_control"))
+                .is_ok_and(|enabled| !enabled.split_whitespace().any(|word| word == prefix))
+        };
+        if let Some(above) = ancestors(directory).find(lacks) {
+            return format!(
+                "{prefix} is not enabled in cgroup.subtree_control of {}",
+                group.full(above).display()
+            );
+        }
+        if directory.path.ends_with("/.") || directory.path == "." {
+            return "the root of the tree has no limits".to_owned();
+        }
+    }
+    format!("this kernel has no {name}, or it was built or started without it")
+}
+
+/// Explains a directory that could not be made.
+pub(crate) fn for_mkdir(errno: Errno) -> Option<String> {
+    match errno {
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => {
+            let uid = rustix::process::geteuid().as_raw();
+            Some(format!("this part of the tree is read-only or not delegated to uid {uid}"))
+        }
+        Errno::AGAIN => {
+            Some("cgroup.max.descendants or cgroup.max.depth of a group above is reached".to_owned())
+        }
+        Errno::NOSPC => Some("the kernel has no more ids for groups of this controller".to_owned()),
+        Errno::NOMEM => Some("the kernel has no memory, or the memory controller no more ids".to_owned()),
+        _ => None,
+    }
+}

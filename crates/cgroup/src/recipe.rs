@@ -1,0 +1,235 @@
+//! What has to be done to make a group, as data.
+
+mod blocks;
+mod draft;
+mod memory;
+mod others;
+mod time;
+
+use crate::device::DevicePolicy;
+use crate::{Controller, GroupPath, Hierarchy, Home, Knob, Layout, Limits, Refusal, Version};
+use draft::Draft;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Lists what has to be done to make a group and to set its limits; made without any I/O.
+///
+/// Its text form is the shell commands that would do the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Recipe {
+    /// The group.
+    pub path: GroupPath,
+    /// The directory that holds all mounts; every other path is taken from it.
+    pub anchor: PathBuf,
+    /// The directories to make, one a hierarchy; missing parents are made first.
+    pub directories: Vec<Directory>,
+    /// The controllers to enable from the top of the v2 tree down to the parent of the group.
+    pub enable: Option<Enable>,
+    /// What has to be set before a process can enter, in this order.
+    pub prepare: Vec<Setting>,
+    /// The limits, in this order.
+    pub settings: Vec<Setting>,
+}
+
+/// Describes the directory of a group in one hierarchy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Directory {
+    /// The interface of the hierarchy.
+    pub version: Version,
+    /// The mount point, from the anchor; empty where that is the anchor.
+    pub base: String,
+    /// The group's directory, from the anchor.
+    pub path: String,
+    /// The controllers whose home this hierarchy is.
+    pub controllers: Vec<Controller>,
+    /// Whether the group can do without it.
+    pub need: Need,
+}
+
+/// Says whether a group can do without its directory in one hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Need {
+    /// A limit depends on it.
+    Required,
+    /// It is made where this process may, and otherwise left out.
+    Optional,
+}
+
+/// Lists controllers to write into `cgroup.subtree_control`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Enable {
+    /// The index of the v2 directory.
+    pub directory: usize,
+    /// Controllers that a limit needs: it is an error if one cannot be enabled.
+    pub required: Vec<Controller>,
+    /// Controllers for accounting: enabled where possible.
+    pub wanted: Vec<Controller>,
+}
+
+/// Sets one limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Setting {
+    /// The index of the directory that it is about.
+    pub directory: usize,
+    /// The limit that it comes from; `None` for what the kernel needs whatever the limits.
+    pub knob: Option<Knob>,
+    /// What is done.
+    pub action: Action,
+}
+
+/// Pairs a file with the value to write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileValue {
+    /// The name of the file in the group's directory.
+    pub file: String,
+    /// The value.
+    pub value: String,
+}
+
+/// Lists the ways to set a limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Writes the value.
+    Write(FileValue),
+    /// Writes the value if there is such a file; without it the limit holds anyway or cannot be exceeded.
+    WriteIfPresent(FileValue),
+    /// Writes to the first of the files that is there.
+    WriteFirstPresent(Vec<FileValue>),
+    /// Writes all values; the kernel checks each against the others, so those that it refuses come again later.
+    WriteInSomeOrder(Vec<FileValue>),
+    /// Copies the file of a v1 cpuset from the parent, and there from its parent, wherever it is empty: no
+    /// process can enter a group without CPUs or without memory nodes.
+    Inherit {
+        /// `cpuset.cpus` or `cpuset.mems`.
+        file: String,
+    },
+    /// Fails if the group already uses more than this many bytes: on v2 a lower limit would kill.
+    RequireUsageBelow {
+        /// The limit that is about to be set.
+        bytes: u64,
+    },
+    /// Attaches a BPF program that decides on devices, in place of one that is there.
+    DeviceProgram(DevicePolicy),
+}
+
+impl Recipe {
+    /// Works out how to make the group `path` with `limits` on a machine with `layout`.
+    ///
+    /// The group gets a directory in every hierarchy. On a machine with v2 alone all controllers are enabled for
+    /// it, so that it can be accounted for; on a hybrid one those that a limit needs.
+    ///
+    /// # Errors
+    /// Returns every limit that this machine cannot give, and why. A knob that only v1 has is refused where its
+    /// controller lives in the v2 tree.
+    pub fn new(layout: &Layout, path: &GroupPath, limits: &Limits) -> Result<Self, Vec<Refusal>> {
+        let mut draft = Draft::new(layout);
+        memory::plan(&mut draft, &limits.memory);
+        time::plan(&mut draft, &limits.cpu);
+        blocks::plan(&mut draft, &limits.io);
+        others::plan(&mut draft, limits);
+        draft.finish(path)
+    }
+
+    /// Returns the directory that `setting` is about.
+    pub fn directory(&self, setting: &Setting) -> &Directory {
+        &self.directories[setting.directory]
+    }
+
+    /// Returns the operations of all stages in their order, each as the shell command that would do the same.
+    pub fn commands(&self) -> Vec<String> {
+        let mut commands: Vec<String> =
+            self.directories.iter().map(|d| format!("mkdir -p {}", self.at(&d.path))).collect();
+        if let Some(enable) = &self.enable {
+            let words: Vec<String> =
+                enable.required.iter().chain(&enable.wanted).map(|c| format!("+{c}")).collect();
+            for above in ancestors(&self.directories[enable.directory]) {
+                let file = self.at(&join(above, "cgroup.subtree_control"));
+                commands.push(format!("echo {} > {file}", words.join(" ")));
+            }
+        }
+        for setting in self.prepare.iter().chain(&self.settings) {
+            let file = |name: &str| self.at(&join(&self.directory(setting).path, name));
+            commands.extend(setting.action.commands(&file));
+        }
+        commands
+    }
+
+    fn at(&self, path: &str) -> String {
+        self.anchor.join(path).display().to_string()
+    }
+}
+
+impl Action {
+    /// Returns the files that are written, for messages.
+    fn commands(&self, file: &dyn Fn(&str) -> String) -> Vec<String> {
+        let echo = |w: &FileValue| format!("echo {} > {}", quote(&w.value), file(&w.file));
+        match self {
+            Self::Write(write) => vec![echo(write)],
+            Self::WriteIfPresent(write) => vec![format!("[ ! -e {} ] || {}", file(&write.file), echo(write))],
+            Self::WriteInSomeOrder(writes) => writes.iter().map(echo).collect(),
+            Self::WriteFirstPresent(writes) => {
+                let tries: Vec<String> = writes.iter().map(echo).collect();
+                vec![tries.join(" || ")]
+            }
+            Self::Inherit { file: name } => {
+                vec![format!("cat {} > {}", file(&format!("../{name}")), file(name))]
+            }
+            Self::RequireUsageBelow { bytes } => {
+                vec![format!("[ $(cat {}) -lt {bytes} ]", file("memory.current"))]
+            }
+            Self::DeviceProgram(policy) => {
+                let rules: Vec<String> = policy.rules.iter().map(ToString::to_string).collect();
+                let default = format!("default {:?}", policy.default).to_lowercase();
+                vec![format!("# device program on {}: {default}; {}", file("."), rules.join("; "))]
+            }
+        }
+    }
+}
+
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.commands().iter().try_for_each(|command| writeln!(f, "{command}"))
+    }
+}
+
+/// Lists the directories of the group `path`, one for each hierarchy of `layout`, in its order.
+pub(crate) fn directories(layout: &Layout, path: &GroupPath) -> Vec<Directory> {
+    let anchor = layout.anchor();
+    let directory = |(index, hierarchy): (usize, &Hierarchy)| {
+        let base = hierarchy.mount.strip_prefix(&anchor).unwrap_or(&hierarchy.mount);
+        let base = base.to_string_lossy().into_owned();
+        let path = if path.is_root() { join(&base, ".") } else { join(&base, path.relative()) };
+        let at_home = |c: &Controller| layout.home(*c) == Home::Hierarchy(index);
+        let controllers = Controller::ALL.into_iter().filter(at_home).collect();
+        Directory { version: hierarchy.version, base, path, controllers, need: Need::Optional }
+    };
+    layout.hierarchies.iter().enumerate().map(directory).collect()
+}
+
+/// Returns the directories from the mount point down to the parent of the group.
+pub(crate) fn ancestors(directory: &Directory) -> impl Iterator<Item = &str> {
+    let start = directory.base.len();
+    let below = directory.path[start..].trim_start_matches('/');
+    let skipped = directory.path.len() - below.len();
+    let root = (!below.is_empty() && below != ".").then_some(directory.base.as_str());
+    let inner = below.match_indices('/').map(move |(index, _)| &directory.path[..skipped + index]);
+    root.into_iter().chain(inner)
+}
+
+/// Joins a path from the anchor and a file name; the empty path is the anchor.
+pub(crate) fn join(directory: &str, file: &str) -> String {
+    if directory.is_empty() { file.to_owned() } else { format!("{directory}/{file}") }
+}
+
+/// Quotes a value for the shell where it has anything but plain characters.
+fn quote(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:+/=".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', "'\\''"))
+    }
+}
