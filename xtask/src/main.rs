@@ -1,10 +1,21 @@
 //! Builds, tests, benchmarks and tidies Palisade.
 #![forbid(unsafe_code)]
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
+mod account;
+mod artifact;
 mod bench;
+mod child;
+mod interrupt;
+mod need;
+mod tally;
+mod test;
 mod tidy;
+mod tier;
+mod vm;
 mod workspace;
 
 /// Builds, tests, benchmarks and tidies Palisade.
@@ -17,16 +28,27 @@ struct Invocation {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Measures Palisade beside other runtimes and a program that does the least possible.
+    /// Runs the tests, tier by tier
+    Test(test::Arguments),
+    /// Starts the virtual machine of the tests by hand
+    #[command(subcommand)]
+    Vm(vm::Errands),
+    /// Measures Palisade beside other runtimes and a program that does the least possible
     #[command(subcommand)]
     Bench(bench::Measure),
-    /// Checks the rules of the house that neither the compiler nor clippy checks.
+    /// Checks the rules of the house that neither the compiler nor clippy checks
     Tidy,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Invocation::parse().task {
-        Task::Bench(measure) => bench::run(&measure),
-        Task::Tidy => tidy::run(),
-    }
+fn main() -> ExitCode {
+    let result = match Invocation::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Vm(errand) => vm::run(&errand),
+        Task::Bench(measure) => bench::run(&measure).map(|()| ExitCode::SUCCESS),
+        Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
 }

@@ -21,7 +21,7 @@ pub(crate) fn run() -> Result<()> {
         eprintln!("tidy: {breach}");
     }
     if !breaches.is_empty() {
-        bail!("tidy: {} of the house's rules broken", breaches.len());
+        bail!("{} of the house's rules broken", breaches.len());
     }
     println!("tidy: {} files, all in order", tracked.len());
     Ok(())

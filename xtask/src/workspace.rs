@@ -7,11 +7,12 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-/// The members of the workspace and where they lie.
+/// The members of the workspace and where cargo builds them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     packages: Vec<Package>,
     workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
 /// One member.
@@ -53,6 +54,11 @@ impl Workspace {
     /// The directory that holds the workspace's Cargo.toml.
     pub(crate) fn root(&self) -> &Path {
         &self.workspace_root
+    }
+
+    /// The directory that cargo builds into.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target_directory
     }
 
     /// The members, in cargo's order.

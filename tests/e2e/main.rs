@@ -1,0 +1,7 @@
+//! The end-to-end tests of Palisade: one executable, one module a subject.
+//!
+//! `cargo xtask test` starts it in each tier, with the programs under test and the place in the environment.
+#![forbid(unsafe_code)]
+
+mod place;
+mod programs;

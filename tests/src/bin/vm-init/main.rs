@@ -1,0 +1,104 @@
+//! The first process of the virtual machine: makes it a small Linux system, runs the tests, powers it off.
+#![forbid(unsafe_code)]
+
+mod hierarchy;
+mod place;
+mod port;
+mod root;
+mod trial;
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+use rustix::system::{RebootCommand, finit_module, reboot};
+
+use hierarchy::Cgroups;
+use port::Port;
+
+/// What the machine was started for.
+enum Errand {
+    Tests,
+    Shell,
+}
+
+/// Where the kernel's modules are, named in the order in which they can be loaded.
+const MODULES: &str = "/palisade/modules";
+
+fn main() -> ExitCode {
+    if let Err(error) = run() {
+        // The console is where the kernel's last words are as well.
+        eprintln!("palisade-vm: {error:#}");
+        if let Ok(mut port) = Port::open() {
+            port.say(&format!("broken: {error:#}"));
+        }
+    }
+    rustix::fs::sync();
+    if let Err(error) = reboot(RebootCommand::PowerOff) {
+        eprintln!("palisade-vm: power off: {error}");
+    }
+    ExitCode::FAILURE
+}
+
+fn run() -> Result<()> {
+    root::switch()?;
+    place::mount_all()?;
+    load_modules()?;
+    let line = fs::read_to_string("/proc/cmdline").context("read /proc/cmdline")?;
+    let cgroups = match option(&line, "palisade.cgroups") {
+        Some("v1") => Cgroups::V1,
+        Some("v2") => Cgroups::V2,
+        Some("hybrid") => Cgroups::Hybrid,
+        other => bail!("the kernel's command line asks for cgroups {other:?}"),
+    };
+    let errand = match option(&line, "palisade.errand") {
+        Some("tests") => Errand::Tests,
+        Some("shell") => Errand::Shell,
+        other => bail!("the kernel's command line asks for errand {other:?}"),
+    };
+    hierarchy::mount_all(cgroups)?;
+    start_network()?;
+    rustix::system::sethostname(b"palisade-vm").context("sethostname")?;
+    let mut port = Port::open()?;
+    match errand {
+        Errand::Tests => trial::run_all(cgroups, &mut port)?,
+        Errand::Shell => open_shell()?,
+    }
+    port.flush().context("write to the serial port")
+}
+
+/// Finds the value of `name=value` on the kernel's command line.
+fn option<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn load_modules() -> Result<()> {
+    let entries = fs::read_dir(MODULES).with_context(|| format!("read {MODULES}"))?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        let file = fs::File::open(&path).with_context(|| format!("open {}", path.display()))?;
+        finit_module(&file, c"", 0).with_context(|| format!("finit_module {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn start_network() -> Result<()> {
+    let status = Command::new("/bin/ip").args(["link", "set", "lo", "up"]).status().context("execute ip")?;
+    if !status.success() {
+        bail!("ip link set lo up: {status}");
+    }
+    Ok(())
+}
+
+fn open_shell() -> Result<()> {
+    // `setsid -c` makes the port the terminal that Ctrl-C comes from.
+    let port = Port::terminal()?;
+    let mut shell = Command::new("/bin/setsid");
+    shell.args(["-c", "/bin/sh", "-l"]).env_clear().envs(trial::ENVIRONMENT.iter().copied());
+    shell.env("TERM", "linux").env("HOME", "/root").current_dir("/root");
+    shell.stdin(port.try_clone()?).stdout(port.try_clone()?).stderr(port);
+    shell.status().context("execute a shell")?;
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! One test: its place, its names, and the look behind it.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{getpid, set_child_subreaper};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use crate::invocation::Invocation;
+use crate::leak::Snapshot;
+use crate::tier::Tier;
+
+/// How long what ends by itself may take after a test: a killed container's namespaces go a little later.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// Held by the one case that runs.
+///
+/// A leak is known by what the machine has more than before. Two cases at a time would each find the other's
+/// containers, so cases wait for each other whatever the number of libtest's threads.
+static TURN: Mutex<()> = Mutex::new(());
+
+static CASES: AtomicU32 = AtomicU32::new(0);
+
+/// A test that runs, and until its end everything that it makes.
+///
+/// This process adopts orphans, so each process that a test starts, containers included, stays below it and is
+/// told from those of other people. When the case ends, the test fails if one of them is alive or if a cgroup, a
+/// mount or a file with the case's name is left; all that is removed then, so that the next case starts clean.
+#[derive(Debug)]
+pub struct Case {
+    name: String,
+    mark: String,
+    tier: Tier,
+    scratch: PathBuf,
+    before: Snapshot,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Case {
+    /// Begins the case of the test function that `path` is in; [`case!`](crate::case) calls it.
+    ///
+    /// # Panics
+    /// When the case cannot be prepared, and when somebody has asked the whole run to stop.
+    #[must_use]
+    pub fn begin(path: &str) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        check_interrupt();
+        set_child_subreaper(Some(getpid())).expect("adopt orphans");
+        let tier = Tier::current();
+        let name = path.trim_end_matches("::here").rsplit("::").next().unwrap_or(path).to_owned();
+        let number = CASES.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("pt{}-{number}", std::process::id());
+        let scratch = scratch_parent().join(&mark);
+        fs::create_dir(&scratch).unwrap_or_else(|error| panic!("create {}: {error}", scratch.display()));
+        // Containers with other ids have to get through.
+        fs::set_permissions(&scratch, fs::Permissions::from_mode(0o755))
+            .expect("chmod the scratch directory");
+        let before = Snapshot::take(&mark);
+        Self { name, mark, tier, scratch, before, _turn: turn }
+    }
+
+    /// The tier that the test runs in.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.tier
+    }
+
+    /// A directory that is empty at first and gone in the end, on a disk on the host, on a tmpfs in the machine.
+    #[must_use]
+    pub fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// Makes an id for a container that no other test uses; files that bear it must not outlast the test.
+    #[must_use]
+    pub fn id(&self, name: &str) -> String {
+        format!("{}-{name}", self.mark)
+    }
+
+    /// Prepares a call of `palisade` whose state is kept in the scratch directory.
+    #[must_use]
+    pub fn palisade(&self) -> Invocation<'_> {
+        Invocation::new(self, &program("PALISADE_BIN")).arg("--root").arg(self.scratch.join("state"))
+    }
+
+    /// Prepares a call of `pal`.
+    #[must_use]
+    pub fn pal(&self) -> Invocation<'_> {
+        Invocation::new(self, &program("PAL_BIN"))
+    }
+
+    /// Prepares a call of any other program.
+    #[must_use]
+    pub fn program(&self, path: impl AsRef<Path>) -> Invocation<'_> {
+        Invocation::new(self, path.as_ref())
+    }
+
+    /// Says that the test does nothing here; [`skip!`](crate::skip) calls it.
+    pub fn say_skipped(&self, why: &str) {
+        // Written past libtest's capture, which would keep it to itself as the test passes.
+        let line = format!("SKIPPED {}: {why}\n", self.name);
+        std::io::stderr().write_all(line.as_bytes()).expect("write to standard error");
+    }
+
+    /// Waits a moment for what ends by itself, then lists and removes the rest.
+    fn settle(&self) -> Vec<String> {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            let leaks = self.before.leaks();
+            if leaks.is_empty() {
+                return Vec::new();
+            }
+            if Instant::now() > deadline {
+                let mut lines: Vec<String> = leaks.iter().map(ToString::to_string).collect();
+                lines.extend(self.before.clean(leaks));
+                return lines;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Case {
+    fn drop(&mut self) {
+        let mut left = self.settle();
+        if let Err(error) = fs::remove_dir_all(&self.scratch) {
+            left.push(format!("{}: cannot be removed: {error}", self.scratch.display()));
+        }
+        if left.is_empty() {
+            return;
+        }
+        let report = format!("{} leaves behind:\n  {}", self.name, left.join("\n  "));
+        // A second panic would abort the whole run; the first one fails the test already.
+        if thread::panicking() {
+            eprintln!("{report}");
+        } else {
+            panic!("{report}");
+        }
+    }
+}
+
+/// Panics once somebody has asked this process to end, so that the case that runs cleans up.
+///
+/// # Panics
+/// Then.
+pub fn check_interrupt() {
+    static CAME: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    let came = CAME.get_or_init(|| {
+        let flag = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&flag)).expect("handle a signal");
+        }
+        flag
+    });
+    assert!(!came.load(Ordering::Relaxed), "interrupted");
+}
+
+fn scratch_parent() -> PathBuf {
+    std::env::var_os("PALISADE_SCRATCH").map_or_else(|| PathBuf::from("/var/tmp"), PathBuf::from)
+}
+
+fn program(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable).map(PathBuf::from);
+    path.unwrap_or_else(|| panic!("{variable} is not set: run the tests with `cargo xtask test`"))
+}

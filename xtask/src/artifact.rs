@@ -1,0 +1,135 @@
+//! Everything that the tiers run, built by cargo once.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::child::words;
+use crate::interrupt::Interrupt;
+use crate::workspace::{Workspace, cargo};
+
+/// One executable with libtest in it.
+#[derive(Debug)]
+pub(crate) struct TestBinary {
+    /// The crate and the target, for a person.
+    pub(crate) label: String,
+    pub(crate) path: PathBuf,
+    /// Where cargo would run it.
+    pub(crate) directory: PathBuf,
+    /// Tells whether it holds the golden plans.
+    pub(crate) subject: Subject,
+}
+
+/// What a test executable is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The plans that are written down.
+    Plans,
+    /// Anything else.
+    Units,
+}
+
+/// The programs under test and what tests them from outside.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) palisade: PathBuf,
+    pub(crate) pal: PathBuf,
+    /// The executable of the end-to-end tests.
+    pub(crate) end_to_end: PathBuf,
+    /// The first process of the virtual machine.
+    pub(crate) init: PathBuf,
+}
+
+/// A line of what cargo says of its work, as far as it matters here.
+#[derive(Deserialize)]
+struct Message {
+    reason: String,
+    executable: Option<PathBuf>,
+    manifest_path: Option<PathBuf>,
+    target: Option<Target>,
+    profile: Option<Profile>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Profile {
+    test: bool,
+}
+
+/// The one executable that the end-to-end tests are.
+const END_TO_END: &str = "e2e";
+
+/// Builds the test executables of every crate but the end-to-end tests, which need more than cargo gives them.
+pub(crate) fn build_tests(workspace: &Workspace, interrupt: &Interrupt) -> Result<Vec<TestBinary>> {
+    let built = build(workspace, interrupt, &["test", "--no-run", "--workspace"])?;
+    let mut binaries = Vec::new();
+    for message in built {
+        let (Some(path), Some(manifest), Some(target)) =
+            (message.executable, message.manifest_path, message.target)
+        else {
+            continue;
+        };
+        if !message.profile.is_some_and(|profile| profile.test) {
+            continue;
+        }
+        let directory = manifest.parent().context("cargo names a manifest without a directory")?.to_owned();
+        let krate = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let is_plans = krate == "runtime" && target.name == "golden" && target.kind == ["test"];
+        let subject = if is_plans { Subject::Plans } else { Subject::Units };
+        let label = format!("{krate}: {} {}", target.kind.join(" "), target.name);
+        binaries.push(TestBinary { label, path, directory, subject });
+    }
+    binaries.sort_by(|a, b| a.label.cmp(&b.label));
+    Ok(binaries)
+}
+
+/// Builds what the end-to-end tests run, the programs under test in release.
+pub(crate) fn build_programs(workspace: &Workspace, interrupt: &Interrupt) -> Result<Programs> {
+    let release =
+        ["build", "--release", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
+    let released = build(workspace, interrupt, &release)?;
+    let outside =
+        build(workspace, interrupt, &["test", "--no-run", "-p", "palisade-tests", "--test", END_TO_END])?;
+    let inside = build(workspace, interrupt, &["build", "-p", "palisade-tests", "--bin", "vm-init"])?;
+    Ok(Programs {
+        palisade: executable(&released, "palisade")?,
+        pal: executable(&released, "pal")?,
+        end_to_end: executable(&outside, END_TO_END)?,
+        init: executable(&inside, "vm-init")?,
+    })
+}
+
+fn executable(built: &[Message], name: &str) -> Result<PathBuf> {
+    let named = built.iter().filter(|message| message.target.as_ref().is_some_and(|t| t.name == name));
+    named
+        .filter_map(|message| message.executable.clone())
+        .next_back()
+        .with_context(|| format!("cargo builds no executable named {name}"))
+}
+
+fn build(workspace: &Workspace, interrupt: &Interrupt, arguments: &[&str]) -> Result<Vec<Message>> {
+    interrupt.check()?;
+    let mut command = Command::new(cargo());
+    command
+        .args(arguments)
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(workspace.root())
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit());
+    let output = command.output().with_context(|| format!("execute {}", words(&command)))?;
+    interrupt.check()?;
+    if !output.status.success() {
+        bail!("{}: {}", words(&command), output.status);
+    }
+    let text = String::from_utf8(output.stdout).context("cargo prints what is not UTF-8")?;
+    let messages = text.lines().filter(|line| line.starts_with('{')).map(serde_json::from_str::<Message>);
+    let messages: Vec<Message> = messages.collect::<Result<_, _>>().context("read what cargo prints")?;
+    Ok(messages.into_iter().filter(|message| message.reason == "compiler-artifact").collect())
+}

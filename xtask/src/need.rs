@@ -1,0 +1,137 @@
+//! What the tiers need beyond cargo, whether it is there, and how it gets there.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+use crate::child::succeed;
+use crate::interrupt::Interrupt;
+use crate::vm::kernel;
+use crate::workspace::Workspace;
+
+/// One thing that a tier cannot run without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// The rights of root.
+    Root,
+    /// A busybox that needs no shared library: the whole of a test container's file system.
+    Busybox,
+    /// newuidmap and newgidmap, for containers of an ordinary user.
+    IdMaps,
+    /// The emulator of the virtual machine.
+    Qemu,
+    /// The kernel of the virtual machine.
+    Kernel,
+}
+
+/// Where Debian's busybox-static puts its one file.
+pub(crate) const BUSYBOX: &str = "/bin/busybox";
+
+/// Other runtimes, which some tests compare with; a test that lacks them says so and skips itself.
+const PEERS: &[&str] = &["crun", "runc"];
+
+impl Need {
+    /// Tells whether the thing is there.
+    pub(crate) fn is_met(self, workspace: &Workspace) -> bool {
+        match self {
+            Self::Root => rustix::process::geteuid().is_root(),
+            Self::Busybox => fs::read(BUSYBOX).is_ok_and(|image| is_static(&image)),
+            Self::IdMaps => in_path("newuidmap").is_some() && in_path("newgidmap").is_some(),
+            Self::Qemu => in_path("qemu-system-x86_64").is_some(),
+            Self::Kernel => kernel::find(workspace).is_some(),
+        }
+    }
+
+    /// Names the thing for a person who lacks it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Busybox => "a static /bin/busybox",
+            Self::IdMaps => "newuidmap",
+            Self::Qemu => "qemu-system-x86_64",
+            Self::Kernel => "the machine's kernel",
+        }
+    }
+
+    /// The Debian package that brings the thing; `None` for what no package brings by being installed.
+    fn package(self) -> Option<&'static str> {
+        match self {
+            Self::Root | Self::Kernel => None,
+            Self::Busybox => Some("busybox-static"),
+            Self::IdMaps => Some("uidmap"),
+            Self::Qemu => Some("qemu-system-x86"),
+        }
+    }
+}
+
+/// Installs what is missing of `needs`, after saying what that is; `Root` stays as it is.
+pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
+    let missing = needs.iter().filter(|need| !need.is_met(workspace));
+    let mut packages: Vec<&str> = missing.filter_map(|need| need.package()).collect();
+    if !needs.is_empty() {
+        packages.extend(PEERS.iter().filter(|peer| in_path(peer).is_none()));
+    }
+    if !packages.is_empty() {
+        println!("setup: installing with apt-get: {}", packages.join(" "));
+        succeed(apt_get(&["update"]), interrupt)?;
+        let install = ["install", "--yes", "--no-install-recommends"];
+        succeed(apt_get(&[&install[..], &packages].concat()), interrupt)?;
+    }
+    if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
+        println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
+        kernel::fetch(workspace, interrupt)?;
+    }
+    let lacking = needs.iter().filter(|need| **need != Need::Root && !need.is_met(workspace));
+    let lacking: Vec<&str> = lacking.map(|need| need.name()).collect();
+    if !lacking.is_empty() {
+        bail!("setup: still not there: {}", lacking.join(", "));
+    }
+    Ok(())
+}
+
+/// Builds a call of apt-get that asks nothing, as root where this program is not.
+pub(crate) fn apt_get(arguments: &[&str]) -> Command {
+    let mut command = Command::new("apt-get");
+    if !rustix::process::geteuid().is_root() {
+        command = Command::new("sudo");
+        command.arg("apt-get");
+    }
+    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command
+}
+
+/// Finds a program the way a shell does, and where a plain user's path lacks them in the system's directories.
+pub(crate) fn in_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .map(|directory| directory.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// Tells whether an ELF image asks for no dynamic linker; it names one where it does.
+fn is_static(image: &[u8]) -> bool {
+    let linker = b"/ld-linux";
+    image.starts_with(b"\x7fELF") && !image.windows(linker.len()).any(|window| window == linker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dynamic_program_names_its_linker() {
+        assert!(is_static(b"\x7fELF and so on"));
+        assert!(!is_static(b"\x7fELF /lib64/ld-linux-x86-64.so.2"));
+        assert!(!is_static(b"#!/bin/sh"));
+    }
+
+    #[test]
+    fn programs_are_found_by_name() {
+        assert_eq!(in_path("sh").and_then(|path| path.file_name().map(ToOwned::to_owned)), Some("sh".into()));
+        assert_eq!(in_path("no-such-program-anywhere"), None);
+    }
+}

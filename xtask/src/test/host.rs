@@ -1,0 +1,116 @@
+//! The end-to-end tests on this machine.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::{LONGEST_TIER, Session};
+use crate::account::Account;
+use crate::artifact::Programs;
+use crate::child::stream;
+use crate::need::{BUSYBOX, Need};
+use crate::tier::Tier;
+
+/// Runs the tests with the rights of root.
+pub(super) fn run_as_root(
+    session: &Session<'_>,
+    programs: &Programs,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let stage = Stage::create("root", programs)?;
+    run(stage.command(Tier::HostRoot, session.arguments), session, on_line)
+}
+
+/// Runs the tests as an ordinary user: one made for it, or where this program is not root, its own.
+pub(super) fn run_as_user(
+    session: &Session<'_>,
+    programs: &Programs,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let stage = Stage::create("user", programs)?;
+    let mut command = stage.command(Tier::HostUser, session.arguments);
+    if !Need::Root.is_met(session.workspace) {
+        return run(command, session, on_line);
+    }
+    let account = Account::create(&stage.directory)?;
+    // std drops the supplementary groups of root when it changes the user.
+    command.uid(account.uid).gid(account.gid);
+    command.env("HOME", &account.home).env("XDG_RUNTIME_DIR", &account.runtime);
+    command.env("PALISADE_SCRATCH", &account.home).current_dir(&account.home);
+    run(command, session, on_line)
+}
+
+fn run(command: Command, session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
+    let end = stream(command, LONGEST_TIER, session.interrupt, on_line)?;
+    if !end.is_success() {
+        bail!("the end-to-end tests: {end}");
+    }
+    Ok(())
+}
+
+/// A directory on a disk with copies of the programs, which every user can reach; cargo's may be below a home.
+struct Stage {
+    directory: PathBuf,
+}
+
+impl Stage {
+    fn create(name: &str, programs: &Programs) -> Result<Self> {
+        let directory = Path::new("/var/tmp").join(format!("palisade-{name}-{}", std::process::id()));
+        fs::create_dir(&directory).with_context(|| format!("create {}", directory.display()))?;
+        let stage = Self { directory };
+        open_to_all(&stage.directory)?;
+        for program in [&programs.palisade, &programs.pal, &programs.end_to_end] {
+            let copy = stage.copy_of(program);
+            fs::copy(program, &copy)
+                .with_context(|| format!("copy {} to {}", program.display(), copy.display()))?;
+            open_to_all(&copy)?;
+        }
+        fs::rename(stage.copy_of(&programs.end_to_end), stage.directory.join("e2e"))
+            .context("name the test executable")?;
+        fs::create_dir(stage.directory.join("scratch")).context("create the scratch directory")?;
+        open_to_all(&stage.directory.join("scratch"))?;
+        Ok(stage)
+    }
+
+    fn copy_of(&self, program: &Path) -> PathBuf {
+        self.directory.join(program.file_name().unwrap_or_default())
+    }
+
+    /// Builds the call of the tests with an environment that holds nothing of the caller's.
+    fn command(&self, tier: Tier, arguments: &[String]) -> Command {
+        let mut command = Command::new(self.directory.join("e2e"));
+        command
+            .args(["--test-threads=1", "--color=never"])
+            .args(arguments)
+            .current_dir(&self.directory)
+            .env_clear()
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LANG", "C.UTF-8")
+            .env("PALISADE_TIER", tier.name())
+            .env("PALISADE_BIN", self.directory.join("palisade"))
+            .env("PAL_BIN", self.directory.join("pal"))
+            .env("PALISADE_BUSYBOX", BUSYBOX)
+            .env("PALISADE_SCRATCH", self.directory.join("scratch"));
+        for kept in ["HOME", "XDG_RUNTIME_DIR", "RUST_BACKTRACE"] {
+            command.envs(std::env::var_os(kept).map(|value| (kept, value)));
+        }
+        command
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.directory) {
+            eprintln!("xtask: remove {}: {error}", self.directory.display());
+        }
+    }
+}
+
+fn open_to_all(path: &Path) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("chmod 755 {}", path.display()))
+}

@@ -1,0 +1,54 @@
+//! The tiers that need nothing but cargo.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::{LONGEST_TIER, Session};
+use crate::artifact::{Subject, TestBinary};
+use crate::child::stream;
+use crate::workspace::cargo;
+
+/// Runs the unit tests of every crate, then the examples in their documentation.
+pub(super) fn run_units(session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
+    let units = run(session, Subject::Units, on_line);
+    let mut examples = Command::new(cargo());
+    examples.args(["test", "--quiet", "--doc", "--workspace", "--"]).args(session.arguments);
+    examples.current_dir(session.workspace.root());
+    let end = stream(examples, LONGEST_TIER, session.interrupt, &mut *on_line)?;
+    units?;
+    if !end.is_success() {
+        bail!("cargo test --doc: {end}");
+    }
+    Ok(())
+}
+
+/// Runs the golden plans.
+pub(super) fn run_plans(session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
+    run(session, Subject::Plans, on_line)
+}
+
+/// Runs each executable on a subject, also after one has failed.
+fn run(session: &Session<'_>, subject: Subject, on_line: &mut dyn FnMut(&str)) -> Result<()> {
+    let mut broken = Vec::new();
+    for binary in session.tests.iter().filter(|binary| binary.subject == subject) {
+        session.interrupt.check()?;
+        on_line(&format!("--- {}", binary.label));
+        let end = stream(command(session, binary), LONGEST_TIER, session.interrupt, &mut *on_line)?;
+        if !end.is_success() {
+            broken.push(format!("{} ({end})", binary.label));
+        }
+    }
+    if !broken.is_empty() {
+        bail!("{}", broken.join(", "));
+    }
+    Ok(())
+}
+
+/// Builds the call that `cargo test` would make.
+fn command(session: &Session<'_>, binary: &TestBinary) -> Command {
+    let mut command = Command::new(&binary.path);
+    command.args(session.arguments).current_dir(&binary.directory);
+    command.env("CARGO_MANIFEST_DIR", &binary.directory);
+    command
+}

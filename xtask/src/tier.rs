@@ -1,0 +1,97 @@
+//! The tiers of tests and what each needs.
+
+use clap::ValueEnum;
+
+use crate::need::Need;
+
+/// A set of tests and the place where they run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tier {
+    /// Unit and documentation tests of every crate
+    Unit,
+    /// Plans compiled from many configs for many hosts, compared with what is written down
+    Golden,
+    /// End to end on this machine as root
+    HostRoot,
+    /// End to end on this machine as an ordinary user, made for it and removed afterwards
+    HostUser,
+    /// End to end in a virtual machine that has cgroup v2 alone, as root and as an ordinary user
+    VmV2,
+    /// The same in a machine that has cgroup v1 alone
+    VmV1,
+    /// The same in a machine with v1 hierarchies beside a v2 tree
+    VmHybrid,
+}
+
+/// Which cgroup hierarchies the virtual machine mounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cgroups {
+    /// v2 alone
+    V2,
+    /// v1 alone, every controller
+    V1,
+    /// v1, with hugetlb in a v2 tree beside it
+    Hybrid,
+}
+
+impl Tier {
+    /// The tier's name in tables, in options and, for the end-to-end tests, in PALISADE_TIER.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Golden => "golden",
+            Self::HostRoot => "host-root",
+            Self::HostUser => "host-user",
+            Self::VmV2 => "vm-v2",
+            Self::VmV1 => "vm-v1",
+            Self::VmHybrid => "vm-hybrid",
+        }
+    }
+
+    /// What must be there for the tier to run.
+    pub(crate) fn needs(self) -> &'static [Need] {
+        match self {
+            Self::Unit | Self::Golden => &[],
+            Self::HostRoot => &[Need::Root, Need::Busybox],
+            Self::HostUser => &[Need::Busybox, Need::IdMaps],
+            Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
+                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps]
+            }
+        }
+    }
+
+    /// The cgroups of the tier's machine; `None` where it runs on this one.
+    pub(crate) fn machine(self) -> Option<Cgroups> {
+        match self {
+            Self::Unit | Self::Golden | Self::HostRoot | Self::HostUser => None,
+            Self::VmV2 => Some(Cgroups::V2),
+            Self::VmV1 => Some(Cgroups::V1),
+            Self::VmHybrid => Some(Cgroups::Hybrid),
+        }
+    }
+
+    /// Tells whether the tier runs the end-to-end tests.
+    pub(crate) fn is_end_to_end(self) -> bool {
+        !matches!(self, Self::Unit | Self::Golden)
+    }
+}
+
+impl Cgroups {
+    /// The tier whose machine has them.
+    pub(crate) fn tier(self) -> Tier {
+        match self {
+            Self::V2 => Tier::VmV2,
+            Self::V1 => Tier::VmV1,
+            Self::Hybrid => Tier::VmHybrid,
+        }
+    }
+
+    /// The word that the machine's init finds on the kernel's command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V1 => "v1",
+            Self::Hybrid => "hybrid",
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The command line of the emulator.
+
+use std::process::Command;
+
+use super::Files;
+use crate::tier::Cgroups;
+
+/// What the machine is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Errand {
+    /// To run the tests and power off.
+    Tests,
+    /// To give a person a shell.
+    Shell,
+}
+
+/// Builds the call of the emulator: two processors, no disk, no network, two serial ports.
+///
+/// The kernel talks on the first port, which goes to a file, and init on the second, which is standard output:
+/// so what a test prints is never mixed with what the kernel says.
+pub(super) fn command(files: &Files, cgroups: Cgroups, errand: Errand) -> Command {
+    let errand_word = match errand {
+        Errand::Tests => "tests",
+        Errand::Shell => "shell",
+    };
+    let append = format!(
+        "console=ttyS0 loglevel=5 panic=-1 palisade.cgroups={} palisade.errand={errand_word}",
+        cgroups.name()
+    );
+    let mut command = Command::new("qemu-system-x86_64");
+    // Emulated and with a plain processor: the same on every machine, whether it may use KVM or not.
+    command.args(["-accel", "tcg", "-cpu", "Nehalem", "-smp", "2", "-m", "1G"]);
+    command.args(["-nodefaults", "-display", "none", "-no-reboot", "-append", &append]);
+    command.arg("-kernel").arg(&files.kernel).arg("-initrd").arg(&files.initrd);
+    command.arg("-serial").arg(format!("file:{}", files.console.display()));
+    match errand {
+        Errand::Tests => command.args(["-serial", "stdio", "-monitor", "none"]),
+        Errand::Shell => command.args(["-serial", "mon:stdio"]),
+    };
+    command
+}
