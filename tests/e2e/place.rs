@@ -105,10 +105,7 @@ fn an_orphan_is_found_and_removed() {
     let script = "setsid sleep 60 & exit 0";
     case.program("/bin/sh").args(["-c", script]).run().succeeded();
     let leaks = before.leaks();
-    assert!(
-        matches!(leaks.as_slice(), [Leak::Process { description, .. }] if description.contains("sleep")),
-        "{leaks:?}"
-    );
+    assert!(matches!(leaks.as_slice(), [Leak::Process { .. }]), "{leaks:?}");
     assert_eq!(before.clean(leaks), Vec::<String>::new());
     assert_eq!(before.leaks(), []);
 }
