@@ -385,6 +385,30 @@ fn a_program_too_long_for_the_kernel_is_refused() {
 }
 
 #[test]
+fn checks_are_reached_however_far_away() {
+    let calls = || {
+        let rows = crate::table::ROWS.iter();
+        rows.filter_map(|row| Some((row, row.number(crate::table::Column::X86_64)?)))
+    };
+    let rules = calls().map(|(row, number)| {
+        let name = row.name.iter().copied().take_while(|byte| *byte != 0);
+        let name = String::from_utf8(name.collect()).unwrap();
+        let own = argument(5, Operator::Equal, u64::from(number) << 32 | 7);
+        rule(&[&name], Action::Allow, &[own])
+    });
+    let filter = filter(&profile(Action::Errno, rules.collect()));
+    assert!(filter.instructions.len() > 1500);
+    for (_, number) in calls() {
+        let own = u64::from(number) << 32 | 7;
+        for (value, wanted) in [(own, ALLOW), (own + 1, EPERM), (own + (1 << 32), EPERM)] {
+            let data = call(Arch::X86_64, number, [0, 0, 0, 0, 0, value]);
+            assert_eq!(filter.evaluate(&data), wanted, "{number}");
+            assert!(filter.cost(&data) <= 22, "{}", filter.cost(&data));
+        }
+    }
+}
+
+#[test]
 fn a_listing_has_a_line_for_each_instruction() {
     let entry = rule(&["read"], Action::Allow, &[argument(1, Operator::Greater, 1 << 32 | 5)]);
     let filter = filter(&profile(Action::Errno, vec![entry]));
