@@ -201,7 +201,6 @@ impl Finished {
     /// # Panics
     /// On any other, with all that was printed.
     #[track_caller]
-    #[must_use]
     pub fn succeeded(self) -> Self {
         assert!(self.status.success(), "failed: {self}");
         self
@@ -212,7 +211,6 @@ impl Finished {
     /// # Panics
     /// On any other and on silence, with all that was printed.
     #[track_caller]
-    #[must_use]
     pub fn failed(self, code: i32) -> Self {
         assert_eq!(self.code(), code, "{self}");
         assert!(!self.stderr.trim().is_empty(), "fails without a word: {self}");

@@ -74,6 +74,10 @@ impl Account {
         let runtime = fs::remove_dir_all(&self.runtime);
         // It says that there is no mail spool to remove; all that matters here is its status.
         execute("userdel", &["--remove", &self.name])?;
+        // The directory round it is only there on a machine where somebody has logged in, or by `furnish`.
+        if let Some(users) = self.runtime.parent() {
+            fs::remove_dir(users).ok();
+        }
         runtime.with_context(|| format!("remove {}", self.runtime.display()))
     }
 }

@@ -31,15 +31,27 @@ pub(crate) enum Subject {
     Units,
 }
 
-/// The programs under test and what tests them from outside.
+/// The programs under test.
 #[derive(Debug)]
-pub(crate) struct Programs {
+pub(crate) struct Release {
     pub(crate) palisade: PathBuf,
     pub(crate) pal: PathBuf,
-    /// The executable of the end-to-end tests.
-    pub(crate) end_to_end: PathBuf,
+}
+
+/// What tests the programs from outside.
+#[derive(Debug)]
+pub(crate) struct EndToEnd {
+    /// The executable with all end-to-end tests.
+    pub(crate) tests: PathBuf,
     /// The first process of the virtual machine.
     pub(crate) init: PathBuf,
+}
+
+/// All that an end-to-end tier runs.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    pub(crate) release: Release,
+    pub(crate) end_to_end: EndToEnd,
 }
 
 /// A line of what cargo says of its work, as far as it matters here.
@@ -62,9 +74,6 @@ struct Target {
 struct Profile {
     test: bool,
 }
-
-/// The one executable that the end-to-end tests are.
-const END_TO_END: &str = "e2e";
 
 /// Builds the test executables of every crate but the end-to-end tests, which need more than cargo gives them.
 pub(crate) fn build_tests(workspace: &Workspace, interrupt: &Interrupt) -> Result<Vec<TestBinary>> {
@@ -90,20 +99,18 @@ pub(crate) fn build_tests(workspace: &Workspace, interrupt: &Interrupt) -> Resul
     Ok(binaries)
 }
 
-/// Builds what the end-to-end tests run, the programs under test in release.
-pub(crate) fn build_programs(workspace: &Workspace, interrupt: &Interrupt) -> Result<Programs> {
+/// Builds the end-to-end tests; cargo builds the other programs of their crate with them.
+pub(crate) fn build_end_to_end(workspace: &Workspace, interrupt: &Interrupt) -> Result<EndToEnd> {
+    let built = build(workspace, interrupt, &["test", "--no-run", "-p", "palisade-tests", "--test", "e2e"])?;
+    Ok(EndToEnd { tests: executable(&built, "e2e")?, init: executable(&built, "vm-init")? })
+}
+
+/// Builds the programs under test the way they are used, in release.
+pub(crate) fn build_release(workspace: &Workspace, interrupt: &Interrupt) -> Result<Release> {
     let release =
         ["build", "--release", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
-    let released = build(workspace, interrupt, &release)?;
-    let outside =
-        build(workspace, interrupt, &["test", "--no-run", "-p", "palisade-tests", "--test", END_TO_END])?;
-    let inside = build(workspace, interrupt, &["build", "-p", "palisade-tests", "--bin", "vm-init"])?;
-    Ok(Programs {
-        palisade: executable(&released, "palisade")?,
-        pal: executable(&released, "pal")?,
-        end_to_end: executable(&outside, END_TO_END)?,
-        init: executable(&inside, "vm-init")?,
-    })
+    let built = build(workspace, interrupt, &release)?;
+    Ok(Release { palisade: executable(&built, "palisade")?, pal: executable(&built, "pal")? })
 }
 
 fn executable(built: &[Message], name: &str) -> Result<PathBuf> {

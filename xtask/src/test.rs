@@ -4,19 +4,21 @@ mod host;
 mod report;
 mod unit;
 
+use std::iter;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
-use crate::artifact::{self, Programs, TestBinary};
+use crate::artifact::{self, Programs, Subject, TestBinary};
 use crate::interrupt::Interrupt;
 use crate::need::{self, Need};
 use crate::tally::Tally;
 use crate::tier::Tier;
-use crate::vm;
+use crate::vm::Machine;
 use crate::workspace::Workspace;
 use report::{Outcome, Row};
 
@@ -34,17 +36,15 @@ pub(crate) struct Arguments {
     arguments: Vec<String>,
 }
 
-/// What a tier works with.
+/// What every tier works with.
 struct Session<'a> {
     workspace: &'a Workspace,
     interrupt: &'a Interrupt,
-    tests: &'a [TestBinary],
-    programs: Option<&'a Programs>,
     arguments: &'a [String],
 }
 
 /// No tier takes longer than this.
-const LONGEST_TIER: Duration = Duration::from_secs(900);
+const LONGEST_TIER: Duration = Duration::from_secs(1200);
 
 /// Runs the tiers and prints what came of them; success only when nothing failed.
 pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
@@ -57,24 +57,8 @@ pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     }
     let (ready, lacking): (Vec<Tier>, Vec<Tier>) =
         tiers.iter().partition(|tier| missing(**tier, &workspace).is_empty());
-
-    let holds_tests = |tier: &Tier| !tier.is_end_to_end();
-    let tests = match ready.iter().any(holds_tests) {
-        true => artifact::build_tests(&workspace, &interrupt)?,
-        false => Vec::new(),
-    };
-    let programs = match ready.iter().all(holds_tests) {
-        true => None,
-        false => Some(artifact::build_programs(&workspace, &interrupt)?),
-    };
-    let session = Session {
-        workspace: &workspace,
-        interrupt: &interrupt,
-        tests: &tests,
-        programs: programs.as_ref(),
-        arguments: &request.arguments,
-    };
-    let mut rows = session.run(&ready);
+    let session = Session { workspace: &workspace, interrupt: &interrupt, arguments: &request.arguments };
+    let mut rows = session.run(&ready)?;
     rows.extend(lacking.iter().map(|tier| lacking_row(*tier, request, &workspace)));
     rows.sort_by_key(|row| tiers.iter().position(|tier| *tier == row.tier));
     report::print(&rows);
@@ -96,31 +80,96 @@ fn lacking_row(tier: Tier, request: &Arguments, workspace: &Workspace) -> Row {
         false => format!("sudo --preserve-env=PATH,HOME cargo xtask test --setup --tier {name}"),
     };
     let why = format!("needs {lacks}: `{remedy}`");
-    match request.setup {
-        true => Row { tier, outcome: Outcome::Failed(why), tally: Tally::ONE_FAILED, time: Duration::ZERO },
-        false => {
-            Row { tier, outcome: Outcome::Skipped(why), tally: Tally::ONE_SKIPPED, time: Duration::ZERO }
-        }
-    }
+    let (outcome, tally) = match request.setup {
+        true => (Outcome::Failed(why), Tally::ONE_FAILED),
+        false => (Outcome::Skipped(why), Tally::ONE_SKIPPED),
+    };
+    Row { tier, outcome, tally, time: Duration::ZERO }
 }
 
 impl Session<'_> {
-    /// Runs the virtual machines one after the other beside all that runs on this one.
-    fn run(&self, tiers: &[Tier]) -> Vec<Row> {
+    /// Builds what `tiers` need and runs them.
+    ///
+    /// The release build spends its time in one thread that optimises, so the tests that do not need it run
+    /// beside it. After that the tiers of this machine run one after the other, and beside them the virtual
+    /// machines, two at a time when nothing else is left.
+    fn run(&self, tiers: &[Tier]) -> Result<Vec<Row>> {
+        let (outer, inner): (Vec<Tier>, Vec<Tier>) = tiers.iter().partition(|tier| tier.is_end_to_end());
         let (machines, here): (Vec<Tier>, Vec<Tier>) =
-            tiers.iter().partition(|tier| tier.machine().is_some());
+            outer.iter().partition(|tier| tier.machine().is_some());
+        let tests = match inner.is_empty() {
+            true => Vec::new(),
+            false => artifact::build_tests(self.workspace, self.interrupt)?,
+        };
+        let end_to_end = match outer.is_empty() {
+            true => None,
+            false => Some(artifact::build_end_to_end(self.workspace, self.interrupt)?),
+        };
+        let (mut rows, release) = thread::scope(|scope| {
+            let release = scope.spawn(|| match outer.is_empty() {
+                true => None,
+                false => Some(artifact::build_release(self.workspace, self.interrupt)),
+            });
+            let rows: Vec<Row> = inner.iter().map(|tier| self.run_inner(*tier, &tests)).collect();
+            (rows, release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        if let Some((end_to_end, release)) = end_to_end.zip(release) {
+            match release {
+                Ok(release) => {
+                    rows.extend(self.run_outer(&here, machines, &Programs { release, end_to_end }))
+                }
+                Err(error) => {
+                    rows.extend(outer.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}")))))
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Runs a tier that cargo alone is enough for.
+    fn run_inner(&self, tier: Tier, tests: &[TestBinary]) -> Row {
+        self.row(tier, |on_line| match tier {
+            Tier::Golden => unit::run(self, tests, Subject::Plans, on_line),
+            _ => unit::run_with_examples(self, tests, on_line),
+        })
+    }
+
+    /// Runs the end-to-end tiers, `here` in their order, in two lanes.
+    fn run_outer(&self, here: &[Tier], machines: Vec<Tier>, programs: &Programs) -> Vec<Row> {
+        let waiting = Mutex::new(machines.into_iter());
+        let run_machines = || {
+            let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+            iter::from_fn(next).map(|tier| self.run_end_to_end(tier, programs)).collect::<Vec<Row>>()
+        };
         thread::scope(|scope| {
-            let beside = scope.spawn(|| machines.iter().map(|tier| self.row(*tier)).collect::<Vec<Row>>());
-            let mut rows: Vec<Row> = here.iter().map(|tier| self.row(*tier)).collect();
+            let beside = scope.spawn(run_machines);
+            let mut rows: Vec<Row> = here.iter().map(|tier| self.run_end_to_end(*tier, programs)).collect();
+            rows.extend(run_machines());
             rows.extend(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
             rows
         })
     }
 
-    fn row(&self, tier: Tier) -> Row {
+    fn run_end_to_end(&self, tier: Tier, programs: &Programs) -> Row {
+        self.row(tier, |on_line| match tier {
+            Tier::HostRoot => host::run_as_root(self, programs, on_line),
+            Tier::HostUser => host::run_as_user(self, programs, on_line),
+            _ => {
+                let machine = Machine { workspace: self.workspace, programs, tier };
+                machine.run_tests(self.arguments, LONGEST_TIER, self.interrupt, on_line)
+            }
+        })
+    }
+
+    /// Runs a tier and draws up its row.
+    fn row(&self, tier: Tier, tests: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Row {
         let begin = Instant::now();
         let mut tally = Tally::default();
-        let result = self.interrupt.check().and_then(|()| self.tier(tier, &mut tally));
+        let mut on_line = |line: &str| {
+            tally.read(line);
+            report::print_line(tier, line);
+        };
+        let result = self.interrupt.check().and_then(|()| tests(&mut on_line));
         let outcome = match result {
             Err(error) => Outcome::Failed(format!("{error:#}")),
             Ok(()) if tally.failed > 0 => Outcome::Failed(String::from("see above")),
@@ -135,23 +184,5 @@ impl Session<'_> {
             tally += Tally::ONE_FAILED;
         }
         Row { tier, outcome, tally, time: begin.elapsed() }
-    }
-
-    fn tier(&self, tier: Tier, tally: &mut Tally) -> Result<()> {
-        let mut on_line = |line: &str| {
-            tally.read(line);
-            report::print_line(tier, line);
-        };
-        match (tier, self.programs) {
-            (Tier::Unit, _) => unit::run_units(self, &mut on_line),
-            (Tier::Golden, _) => unit::run_plans(self, &mut on_line),
-            (Tier::HostRoot, Some(programs)) => host::run_as_root(self, programs, &mut on_line),
-            (Tier::HostUser, Some(programs)) => host::run_as_user(self, programs, &mut on_line),
-            (Tier::VmV2 | Tier::VmV1 | Tier::VmHybrid, Some(programs)) => {
-                let machine = vm::Machine { workspace: self.workspace, programs, tier };
-                machine.run_tests(self.arguments, LONGEST_TIER, self.interrupt, &mut on_line)
-            }
-            (_, None) => bail!("{}: its programs were not built", tier.name()),
-        }
     }
 }

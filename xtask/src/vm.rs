@@ -76,7 +76,8 @@ pub(crate) fn run(errand: &Errands) -> Result<ExitCode> {
     if !lacking.is_empty() {
         bail!("needs {}: `cargo xtask test --setup --tier {}`", lacking.join(", "), tier.name());
     }
-    let programs = artifact::build_programs(&workspace, &interrupt)?;
+    let end_to_end = artifact::build_end_to_end(&workspace, &interrupt)?;
+    let programs = Programs { release: artifact::build_release(&workspace, &interrupt)?, end_to_end };
     let machine = Machine { workspace: &workspace, programs: &programs, tier };
     match errand {
         Errands::Test(TestArguments { arguments, .. }) => {

@@ -63,21 +63,18 @@ impl Stage {
         fs::create_dir(&directory).with_context(|| format!("create {}", directory.display()))?;
         let stage = Self { directory };
         open_to_all(&stage.directory)?;
-        for program in [&programs.palisade, &programs.pal, &programs.end_to_end] {
-            let copy = stage.copy_of(program);
+        let Programs { release, end_to_end } = programs;
+        for (program, name) in
+            [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")]
+        {
+            let copy = stage.directory.join(name);
             fs::copy(program, &copy)
                 .with_context(|| format!("copy {} to {}", program.display(), copy.display()))?;
             open_to_all(&copy)?;
         }
-        fs::rename(stage.copy_of(&programs.end_to_end), stage.directory.join("e2e"))
-            .context("name the test executable")?;
         fs::create_dir(stage.directory.join("scratch")).context("create the scratch directory")?;
         open_to_all(&stage.directory.join("scratch"))?;
         Ok(stage)
-    }
-
-    fn copy_of(&self, program: &Path) -> PathBuf {
-        self.directory.join(program.file_name().unwrap_or_default())
     }
 
     /// Builds the call of the tests with an environment that holds nothing of the caller's.

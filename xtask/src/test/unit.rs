@@ -10,8 +10,12 @@ use crate::child::stream;
 use crate::workspace::cargo;
 
 /// Runs the unit tests of every crate, then the examples in their documentation.
-pub(super) fn run_units(session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
-    let units = run(session, Subject::Units, on_line);
+pub(super) fn run_with_examples(
+    session: &Session<'_>,
+    tests: &[TestBinary],
+    on_line: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let units = run(session, tests, Subject::Units, on_line);
     let mut examples = Command::new(cargo());
     examples.args(["test", "--quiet", "--doc", "--workspace", "--"]).args(session.arguments);
     examples.current_dir(session.workspace.root());
@@ -23,15 +27,15 @@ pub(super) fn run_units(session: &Session<'_>, on_line: &mut dyn FnMut(&str)) ->
     Ok(())
 }
 
-/// Runs the golden plans.
-pub(super) fn run_plans(session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
-    run(session, Subject::Plans, on_line)
-}
-
 /// Runs each executable on a subject, also after one has failed.
-fn run(session: &Session<'_>, subject: Subject, on_line: &mut dyn FnMut(&str)) -> Result<()> {
+pub(super) fn run(
+    session: &Session<'_>,
+    tests: &[TestBinary],
+    subject: Subject,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<()> {
     let mut broken = Vec::new();
-    for binary in session.tests.iter().filter(|binary| binary.subject == subject) {
+    for binary in tests.iter().filter(|binary| binary.subject == subject) {
         session.interrupt.check()?;
         on_line(&format!("--- {}", binary.label));
         let end = stream(command(session, binary), LONGEST_TIER, session.interrupt, &mut *on_line)?;

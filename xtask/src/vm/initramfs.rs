@@ -35,10 +35,9 @@ pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) 
     for (name, text) in ETC {
         tree.file(&format!("etc/{name}"), 0o644, text.as_bytes())?;
     }
-    tree.file("init", 0o755, &needed_file(&programs.init)?)?;
-    for (path, name) in
-        [(&programs.palisade, "palisade"), (&programs.pal, "pal"), (&programs.end_to_end, "e2e")]
-    {
+    let Programs { release, end_to_end } = programs;
+    tree.file("init", 0o755, &needed_file(&end_to_end.init)?)?;
+    for (path, name) in [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")] {
         tree.file(&format!("palisade/{name}"), 0o755, &needed_file(path)?)?;
     }
     tree.file("palisade/arguments", 0o644, arguments.join("\n").as_bytes())?;
