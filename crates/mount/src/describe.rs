@@ -89,7 +89,7 @@ impl Op {
             (Self::Bind(_), Step::MountSetattr, Errno::PERM) => {
                 Some("the source is read-only for this user namespace, so that rw cannot be had")
             }
-            (Self::Bind(_), Step::MoveMount, Errno::NOTDIR) => {
+            (Self::Bind(_) | Self::Mount(_), Step::MoveMount, Errno::INVAL | Errno::NOTDIR) => {
                 Some("one of source and target is a directory and the other is not")
             }
             (Self::Node(op), Step::MknodAt, Errno::PERM) => Some(match op.source {

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::attributes::{Attributes, Propagation, Reach};
-use crate::options::{CopyUp, Mode, Options, Parameter};
-use crate::{Error, HostPath, RootPath, Text};
+use crate::options::{CopyUp, Parameter};
+use crate::{HostPath, RootPath, Text};
 
 /// One thing that a container's init does to the file system.
 ///
@@ -270,113 +270,4 @@ pub struct MoveRoot {
     /// Mount points of the host's proc and sysfs, which are detached or covered first: otherwise
     /// they stay reachable below the chroot and let a user namespace mount new ones.
     pub cover: Vec<HostPath>,
-}
-
-impl Op {
-    /// Plans one entry of `mounts`: a bind, a remount or a file system.
-    ///
-    /// `source` has to be absolute for a bind. Errors name the option that does not fit.
-    pub fn from_mount(
-        fstype: Option<&str>,
-        source: Option<&str>,
-        target: &str,
-        options: &Options,
-    ) -> Result<Self, Error> {
-        let target = checked_target(target)?;
-        if options.mode == Mode::Remount {
-            return remount(target, options);
-        }
-        if options.bind.is_some() || fstype == Some("bind") {
-            return bind(source, target, options);
-        }
-        match fstype {
-            Some(fstype) if !fstype.is_empty() && fstype != "none" => {
-                file_system(fstype, source, target, options)
-            }
-            _ => Err(Error::new("plan mount", target.to_string(), "it has no type and is no bind mount")
-                .hint("give a type, or the option bind or rbind")),
-        }
-    }
-}
-
-/// A mount that covers the root itself would hide everything that was set up in it.
-fn checked_target(target: &str) -> Result<RootPath, Error> {
-    if target.split('/').all(|part| matches!(part, "" | "." | "..")) {
-        return Err(Error::new("plan mount", target, "the target is the root itself"));
-    }
-    RootPath::new(target)
-}
-
-fn remount(target: RootPath, options: &Options) -> Result<Op, Error> {
-    // With bind only the mount changes; without it the superblock does too, as with mount(8).
-    let mut parameters = Vec::new();
-    if options.bind.is_none() {
-        parameters = options.parameters(None)?;
-        for word in options.attributes.words().into_iter().filter(|word| matches!(*word, "ro" | "rw")) {
-            parameters.push(Parameter::flag(word)?);
-        }
-    } else {
-        no_data(&target, options)?;
-    }
-    Ok(Op::Remount(Remount {
-        target,
-        attributes: options.attributes,
-        recursive: options.recursive,
-        parameters,
-        propagation: options.propagation.clone(),
-    }))
-}
-
-fn bind(source: Option<&str>, target: RootPath, options: &Options) -> Result<Op, Error> {
-    no_data(&target, options)?;
-    let Some(source) = source.filter(|source| source.starts_with('/')) else {
-        return Err(Error::new("plan bind mount", target.to_string(), "its source is not an absolute path"));
-    };
-    Ok(Op::Bind(Bind {
-        source: HostPath::new(source)?,
-        reach: options.bind.unwrap_or(Reach::Mount),
-        attributes: options.attributes,
-        recursive: options.recursive,
-        propagation: options.propagation.clone(),
-        target,
-    }))
-}
-
-/// A bind has the superblock of its source; options of a file system would be lost.
-fn no_data(target: &RootPath, options: &Options) -> Result<(), Error> {
-    let word = options.data.first().map(|parameter| parameter.key.to_string());
-    let word = word.or_else(|| options.superblock.first().map(|key| (*key).to_owned()));
-    let word = word.or_else(|| (options.copy_up == CopyUp::Yes).then(|| "tmpcopyup".to_owned()));
-    match word {
-        None => Ok(()),
-        Some(word) => Err(Error::new(
-            "plan bind mount",
-            target.to_string(),
-            format!("the option {word:?} is one of a file system"),
-        )
-        .hint("a bind mount shows the file system of its source, whose options it cannot change")),
-    }
-}
-
-fn file_system(fstype: &str, source: Option<&str>, target: RootPath, options: &Options) -> Result<Op, Error> {
-    if options.copy_up == CopyUp::Yes && fstype != "tmpfs" {
-        return Err(Error::new("plan mount", target.to_string(), "tmpcopyup is an option of tmpfs"));
-    }
-    let mut parameters = options.parameters(source)?;
-    let attributes = options.attributes.then(options.recursive);
-    // What is copied up has to be written first, which only the mount's own flag allows.
-    if attributes.read_only() && options.copy_up == CopyUp::No {
-        parameters.push(Parameter::flag("ro")?);
-    }
-    let has_mode = options.data.iter().any(|parameter| parameter.key.to_bytes() == b"mode");
-    let tmpfs_mode = if fstype == "tmpfs" && !has_mode { TmpfsMode::OfTarget } else { TmpfsMode::Given };
-    Ok(Op::Mount(FileSystem {
-        fstype: Text::new(fstype)?,
-        parameters,
-        attributes,
-        propagation: options.propagation.clone(),
-        copy_up: options.copy_up,
-        tmpfs_mode,
-        target,
-    }))
 }

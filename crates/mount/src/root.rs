@@ -11,6 +11,7 @@ use rustix::mount::{
 };
 use rustix::process::{chdir, chroot, fchdir, pivot_root};
 
+use crate::HostPath;
 use crate::attributes::{Attributes, Kind, Propagation, Reach};
 use crate::bind::clone_at;
 use crate::failure::{At, Failure, Step};
@@ -22,6 +23,8 @@ use crate::perform::{OldRoot, Phase, State};
 
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// As much as `fsconfig(2)` takes for one string, the NUL included.
+const VALUE: usize = 256;
 /// More directories above each other than a path of `PATH_MAX` can name.
 const MAX_DEPTH: u32 = 2048;
 
@@ -116,8 +119,14 @@ fn open_overlay(overlay: &Overlay, attributes: Attributes, place: OwnedFd) -> Re
             .map_err(|errno| explain(context.as_fd(), Step::FsConfig, errno, key))
     };
     set(c"source", c"overlay")?;
-    for layer in &overlay.lower {
-        set(c"lowerdir+", layer)?;
+    let mut joined = [0_u8; VALUE];
+    match join_layers(&overlay.lower, &mut joined) {
+        Some(layers) => set(c"lowerdir", layers)?,
+        None => {
+            for layer in &overlay.lower {
+                set(c"lowerdir+", layer)?;
+            }
+        }
     }
     match &overlay.upper {
         Upper::None => {}
@@ -136,6 +145,26 @@ fn open_overlay(overlay: &Overlay, attributes: Attributes, place: OwnedFd) -> Re
     let tree = create(context.as_fd(), attributes)?;
     attach(tree.as_fd(), place.as_fd())?;
     Ok(tree)
+}
+
+/// Joins layers by colons, as every kernel takes them; `None` if that is too long for one parameter, which leaves
+/// one parameter a layer (Linux 6.5).
+fn join_layers<'a>(layers: &[HostPath], buffer: &'a mut [u8; VALUE]) -> Option<&'a CStr> {
+    // One short of the end: the last byte stays NUL.
+    let (places, _) = buffer.split_at_mut(VALUE - 1);
+    let mut places = places.iter_mut();
+    for (index, layer) in layers.iter().enumerate() {
+        if index > 0 {
+            *places.next()? = b':';
+        }
+        for byte in layer.to_bytes() {
+            if matches!(byte, b':' | b'\\') {
+                *places.next()? = b'\\';
+            }
+            *places.next()? = *byte;
+        }
+    }
+    CStr::from_bytes_until_nul(buffer).ok()
 }
 
 /// Enters the root and detaches the old one.
