@@ -179,6 +179,7 @@ static void mount_all(void)
 	make_node("dev/random", 8);
 	make_node("dev/urandom", 9);
 	make_node("dev/tty", 0);
+	umask(022);
 }
 
 static void mount_cgroup(void)

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -51,6 +51,8 @@ impl Launcher {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
+            // Ctrl-C ends the benchmark between two commands, never in the middle of one.
+            .process_group(0)
             .status()
             .with_context(|| format!("execute {}", self.timed.display()))?;
         let command = || describe(program, args);

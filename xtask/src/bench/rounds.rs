@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
 use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
 use tempfile::TempDir;
 
@@ -18,6 +19,10 @@ use super::hierarchy::{self, Hierarchy};
 use super::launch::Launcher;
 use super::series::Results;
 use super::subject::{Name, Subject};
+
+/// How long the end of a process that was killed is waited for.
+const LOOKS_FOR_ORPHANS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// What happens before each measured command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -216,6 +221,9 @@ impl<'a> Bench<'a> {
                 note(format!("container of {}", subject.name), self.delete_by_force(subject));
             }
         }
+        if let Err(error) = reap_orphans() {
+            note("processes".to_owned(), Err(error));
+        }
         match hierarchy::groups_named(self.hierarchies, &self.mark) {
             Ok(groups) => {
                 for group in groups {
@@ -242,6 +250,19 @@ impl<'a> Bench<'a> {
         }
         Ok(())
     }
+}
+
+/// Reaps what containers leave to this process; one that was not reaped would still hold its cgroups.
+fn reap_orphans() -> Result<()> {
+    for _ in 0..LOOKS_FOR_ORPHANS {
+        match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => thread::sleep(BETWEEN_LOOKS),
+            Err(Errno::CHILD) => return Ok(()),
+            Err(error) => return Err(error).context("wait for the processes of containers"),
+        }
+    }
+    bail!("a process of a container does not end")
 }
 
 impl Drop for Bench<'_> {
