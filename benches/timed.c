@@ -3,9 +3,10 @@
 //     timed RESULT PROGRAM [ARGUMENT...]
 //
 // RESULT receives one line: the wall time in nanoseconds from before the fork to after the wait, the peak resident
-// size in KiB of the largest process that was waited for (wait4(2), ru_maxrss), and the wait status. The time is
-// taken here and the program is this small because ru_maxrss of a process starts at the size of the one that
-// forked it: forked by a larger program, a small runtime would be reported as large as that one.
+// size in KiB of the largest process that was waited for (wait4(2), ru_maxrss), the wait status, and 1 if the
+// program did not end in time and was killed, else 0. The time is taken here and the program is this small because
+// ru_maxrss of a process starts at the size of the one that forked it: forked by a larger program, a small runtime
+// would be reported as large as that one.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,14 +20,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_SECONDS = 20, EXIT_NOT_RUN = 127 };
+enum { LIMIT_SECONDS = 5, EXIT_NOT_RUN = 127 };
 
-static volatile sig_atomic_t timed_pid;
+static volatile sig_atomic_t timed_pid, hung;
 
-// A runtime that hangs must not hang the benchmark: it is killed, and the status tells.
+// A runtime that hangs must not hang the benchmark.
 static void on_alarm(int signal)
 {
 	(void)signal;
+	hung = 1;
 	if (timed_pid > 0)
 		kill(timed_pid, SIGKILL);
 }
@@ -65,6 +67,6 @@ int main(int argc, char **argv)
 			return EXIT_NOT_RUN;
 	int64_t end = now();
 
-	dprintf(out, "%lld %ld %d\n", (long long)(end - begin), usage.ru_maxrss, status);
+	dprintf(out, "%lld %ld %d %d\n", (long long)(end - begin), usage.ru_maxrss, status, (int)hung);
 	return 0;
 }

@@ -21,6 +21,15 @@ pub(crate) struct Sample {
     pub(crate) peak_kib: u64,
 }
 
+/// How a measured command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It succeeded.
+    Done(Sample),
+    /// It did not end in time and was killed.
+    Hung,
+}
+
 /// Starts measured commands.
 #[derive(Debug)]
 pub(crate) struct Launcher {
@@ -38,8 +47,8 @@ impl Launcher {
         Ok(Self { timed: directory.join("timed"), scratch })
     }
 
-    /// Runs a command to its end and returns what it took; an error when it fails, with what it said.
-    pub(crate) fn measure<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Sample> {
+    /// Runs a command to its end; an error when it fails, with what it said.
+    pub(crate) fn measure<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Outcome> {
         let result = self.scratch.path().join("result");
         // A file, for a created container keeps the standard streams: a pipe would have no end.
         let errors = self.scratch.path().join("stderr");
@@ -60,12 +69,15 @@ impl Launcher {
             bail!("{}: timed: {status}", command());
         }
         let text = fs::read_to_string(&result).with_context(|| format!("read {}", result.display()))?;
-        let (sample, status) = parse(&text).with_context(|| format!("{}: timed: {text:?}", command()))?;
-        if !status.success() {
-            let said = fs::read(&errors).with_context(|| format!("read {}", errors.display()))?;
-            bail!("{}: {status}: {}", command(), String::from_utf8_lossy(&said).trim());
+        let line = parse(&text).with_context(|| format!("{}: timed: {text:?}", command()))?;
+        if line.hung {
+            return Ok(Outcome::Hung);
         }
-        Ok(sample)
+        if !line.status.success() {
+            let said = fs::read(&errors).with_context(|| format!("read {}", errors.display()))?;
+            bail!("{}: {}: {}", command(), line.status, String::from_utf8_lossy(&said).trim());
+        }
+        Ok(Outcome::Done(line.sample))
     }
 
     /// A place for a file that a command writes.
@@ -99,13 +111,20 @@ fn describe<A: AsRef<OsStr>>(program: &Path, args: &[A]) -> String {
     words.join(" ")
 }
 
-/// Reads the line of `timed`: nanoseconds, KiB, wait status.
-fn parse(text: &str) -> Option<(Sample, ExitStatus)> {
-    let mut fields = text.split_whitespace();
-    let wall = Duration::from_nanos(fields.next()?.parse().ok()?);
-    let peak_kib = fields.next()?.parse().ok()?;
-    let status = ExitStatus::from_raw(fields.next()?.parse().ok()?);
-    fields.next().is_none().then_some((Sample { wall, peak_kib }, status))
+/// The line that `timed` writes.
+#[derive(Debug)]
+struct Line {
+    sample: Sample,
+    status: ExitStatus,
+    hung: bool,
+}
+
+fn parse(text: &str) -> Option<Line> {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let [nanoseconds, peak_kib, status, hung] = fields[..] else { return None };
+    let wall = Duration::from_nanos(nanoseconds.parse().ok()?);
+    let sample = Sample { wall, peak_kib: peak_kib.parse().ok()? };
+    Some(Line { sample, status: ExitStatus::from_raw(status.parse().ok()?), hung: hung == "1" })
 }
 
 #[cfg(test)]
@@ -114,9 +133,11 @@ mod tests {
 
     #[test]
     fn the_line_of_timed_is_read() {
-        let (sample, status) = parse("1500000 652 256\n").unwrap();
-        assert_eq!(sample, Sample { wall: Duration::from_micros(1500), peak_kib: 652 });
-        assert_eq!(status.code(), Some(1));
-        assert!(parse("1500000 652").is_none());
+        let line = parse("1500000 652 256 0\n").unwrap();
+        assert_eq!(line.sample, Sample { wall: Duration::from_micros(1500), peak_kib: 652 });
+        assert_eq!(line.status.code(), Some(1));
+        assert!(!line.hung);
+        assert!(parse("5000000000 652 9 1\n").unwrap().hung);
+        assert!(parse("1500000 652 0").is_none());
     }
 }

@@ -66,6 +66,7 @@ impl<'a> Report<'a> {
                 "name": subject.name.to_string(),
                 "version": subject.version,
                 "program": subject.program,
+                "hangs": self.results.hangs(subject.name),
             })).collect::<Vec<_>>(),
             "measurements": tables,
         })
@@ -135,6 +136,9 @@ impl fmt::Display for Report<'_> {
         writeln!(formatter, "load average {:.2} before, {:.2} after", load.0, load.1)?;
         for subject in self.subjects {
             writeln!(formatter, "{}: {}", subject.name, subject.version)?;
+            if let hangs @ 1.. = self.results.hangs(subject.name) {
+                writeln!(formatter, "{}: hung {hangs} times, killed, not counted", subject.name)?;
+            }
         }
         writeln!(
             formatter,

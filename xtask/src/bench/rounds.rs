@@ -16,13 +16,16 @@ use tempfile::TempDir;
 
 use super::bundle::Bundles;
 use super::hierarchy::{self, Hierarchy};
-use super::launch::Launcher;
+use super::launch::{Launcher, Outcome, Sample};
 use super::series::Results;
 use super::subject::{Name, Subject};
 
 /// How long the end of a process that was killed is waited for.
 const LOOKS_FOR_ORPHANS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// How often a command may hang before the benchmark gives up.
+const TRIES: u32 = 5;
 
 /// What happens before each measured command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +125,7 @@ impl<'a> Bench<'a> {
                 if let Pace::AfterPause(pause) = pace {
                     thread::sleep(pause);
                 }
-                let sample = self.launcher.measure(&subject.program, &self.arguments(verb, subject))?;
+                let sample = self.sample(results, verb, subject)?;
                 results.push((pace, verb, subject.name), sample);
                 if verb == Verb::Kill {
                     self.reap(subject)?;
@@ -130,6 +133,22 @@ impl<'a> Bench<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Measures one command; one that hangs is noted and, where that can be done, tried again.
+    fn sample(&self, results: &mut Results, verb: Verb, subject: &Subject) -> Result<Sample> {
+        for _ in 0..TRIES {
+            match self.launcher.measure(&subject.program, &self.arguments(verb, subject))? {
+                Outcome::Done(sample) => return Ok(sample),
+                Outcome::Hung => results.note_hang(subject.name),
+            }
+            match verb {
+                Verb::Run => drop(self.clean()),
+                Verb::State | Verb::Exec => {}
+                Verb::Create | Verb::Start | Verb::Kill | Verb::Delete => break,
+            }
+        }
+        bail!("{} {} hangs", subject.name, verb.word())
     }
 
     /// Begins each round with another subject and turns every second one round.

@@ -14,6 +14,7 @@ pub(crate) type Key = (Pace, Verb, Name);
 #[derive(Debug, Default)]
 pub(crate) struct Results {
     series: BTreeMap<Key, Vec<Sample>>,
+    hangs: BTreeMap<Name, u32>,
 }
 
 /// What one series comes to.
@@ -31,6 +32,16 @@ impl Results {
     /// Adds the next round's measurement.
     pub(crate) fn push(&mut self, key: Key, sample: Sample) {
         self.series.entry(key).or_default().push(sample);
+    }
+
+    /// Counts a command that did not end and was killed; it is in no series.
+    pub(crate) fn note_hang(&mut self, name: Name) {
+        *self.hangs.entry(name).or_default() += 1;
+    }
+
+    /// How many commands of a subject did not end.
+    pub(crate) fn hangs(&self, name: Name) -> u32 {
+        self.hangs.get(&name).copied().unwrap_or(0)
     }
 
     /// The paces and verbs that were measured, in order.
