@@ -137,7 +137,7 @@ impl fmt::Display for Report<'_> {
         for subject in self.subjects {
             writeln!(formatter, "{}: {}", subject.name, subject.version)?;
             if let hangs @ 1.. = self.results.hangs(subject.name) {
-                writeln!(formatter, "{}: hung {hangs} times, killed, not counted", subject.name)?;
+                writeln!(formatter, "{}: commands that hung, killed and not counted: {hangs}", subject.name)?;
             }
         }
         writeln!(
