@@ -1,9 +1,12 @@
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use crate::{Error, SubIdRange};
 
 /// The most lines that the kernel takes in one map since Linux 4.15; before that it took 5.
 pub const MAX_ENTRIES: usize = 340;
+
+/// The kernel refuses a text of a page or more, `user_namespaces(7)`; no page is smaller than this.
+const MAX_BYTES: usize = 4095;
 
 /// User ids or group ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +91,7 @@ impl IdMaps {
     /// Checks both maps by the rules of the kernel.
     ///
     /// # Errors
-    /// An empty map, more than [`MAX_ENTRIES`] ranges, a range without ids or beyond the last id, and ranges that
+    /// An empty map, more than [`MAX_ENTRIES`] ranges or 4095 bytes of text, a range without ids or beyond the last id, and ranges that
     /// share an id on either side.
     pub fn new(uid: Vec<IdMap>, gid: Vec<IdMap>) -> Result<Self, Error> {
         check_map(IdKind::Uid, &uid)?;
@@ -108,12 +111,7 @@ impl IdMaps {
     /// Returns what is written to `/proc/PID/uid_map` or `gid_map`, in one write.
     #[must_use]
     pub fn text(&self, kind: IdKind) -> String {
-        let mut text = String::new();
-        for map in self.of(kind) {
-            // Writing to a String cannot fail.
-            writeln!(text, "{map}").ok();
-        }
-        text
+        text(self.of(kind))
     }
 
     /// Returns the id in the parent namespace of an id inside, where it is mapped.
@@ -123,6 +121,10 @@ impl IdMaps {
     }
 }
 
+fn text(maps: &[IdMap]) -> String {
+    maps.iter().fold(String::new(), |text, map| format!("{text}{map}\n"))
+}
+
 fn check_map(kind: IdKind, maps: &[IdMap]) -> Result<(), Error> {
     let what = kind.map_file();
     if maps.is_empty() {
@@ -130,6 +132,10 @@ fn check_map(kind: IdKind, maps: &[IdMap]) -> Result<(), Error> {
     }
     if maps.len() > MAX_ENTRIES {
         return Err(Error::rule(what, format!("{} ranges, the kernel takes {MAX_ENTRIES}", maps.len())));
+    }
+    let bytes = text(maps).len();
+    if bytes > MAX_BYTES {
+        return Err(Error::rule(what, format!("{bytes} bytes of text, the kernel takes {MAX_BYTES}")));
     }
     for map in maps {
         map.check()?;
@@ -209,6 +215,10 @@ mod tests {
             (
                 vec![map(0, 1000, 10), map(10, 1009, 1)],
                 "uid_map: ranges 0 1000 10 and 10 1009 1 share ids outside",
+            ),
+            (
+                (0..200).map(|n| map(1_000_000_000 + n, 1_000_000_000 + n, 1)).collect(),
+                "uid_map: 4800 bytes of text, the kernel takes 4095",
             ),
             ((0..341).map(|n| map(n, n, 1)).collect(), "uid_map: 341 ranges, the kernel takes 340"),
         ];

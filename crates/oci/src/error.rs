@@ -1,6 +1,9 @@
 use std::fmt;
 use std::io::ErrorKind;
 
+/// The most characters of a message; the longest list of allowed names is shorter.
+const LONGEST: usize = 800;
+
 /// Describes in one line what is wrong with a file: `config.json:4:17: /process/terminal: wanted …, found …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -19,7 +22,12 @@ pub(crate) struct Position {
 
 impl Error {
     pub(crate) fn new(source: &str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { source: source.to_owned(), position: None, pointer: pointer.into(), message: message.into() }
+        Self {
+            source: source.to_owned(),
+            position: None,
+            pointer: one_line(&pointer.into()),
+            message: one_line(&message.into()),
+        }
     }
 
     pub(crate) const fn at(mut self, position: Position) -> Self {
@@ -49,6 +57,18 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// Keeps names and values out of a hostile file from starting lines of their own or from filling the screen.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(LONGEST));
+    for letter in text.chars().take(LONGEST) {
+        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        line.push('…');
+    }
+    line
 }
 
 impl fmt::Display for Error {

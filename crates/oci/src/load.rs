@@ -19,7 +19,7 @@ pub struct Loaded {
     /// The configuration.
     pub spec: Spec,
     /// What was left out and has to be said as a warning: capabilities that no kernel known here has.
-    pub notes: Vec<String>,
+    pub notes: Vec<Error>,
 }
 
 /// Reads a config.json; a capability that is not known is an error.
@@ -57,7 +57,7 @@ pub fn load_as<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 /// As [`load`].
 pub fn parse(source: &str, text: &[u8]) -> Result<Spec, Error> {
     let loaded = parse_noting(source, text)?;
-    loaded.notes.into_iter().next().map_or(Ok(loaded.spec), |note| Err(Error::new(source, "", note)))
+    loaded.notes.into_iter().next().map_or(Ok(loaded.spec), Err)
 }
 
 /// Does what [`load_noting`] does with a text; `source` is its name in errors.
@@ -67,7 +67,7 @@ pub fn parse(source: &str, text: &[u8]) -> Result<Spec, Error> {
 pub fn parse_noting(source: &str, text: &[u8]) -> Result<Loaded, Error> {
     let mut loaded = match serde_json::from_slice::<Spec>(text) {
         Ok(spec) => Loaded { spec, notes: Vec::new() },
-        Err(error) => repaired(text).ok_or_else(|| explain(source, text, &error))?,
+        Err(error) => repaired(source, text).ok_or_else(|| explain(source, text, &error))?,
     };
     repair::pids_without_limit(&mut loaded.spec, text);
     match required::missing(&loaded.spec) {
@@ -97,9 +97,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 /// Puts right what the specification allows and `oci-spec` refuses, where that is all that is wrong.
-fn repaired(text: &[u8]) -> Option<Loaded> {
+fn repaired(source: &str, text: &[u8]) -> Option<Loaded> {
     let mut value = serde_json::from_slice(text).ok()?;
-    let notes = repair::repair(&mut value)?;
+    let dropped = repair::repair(&mut value)?;
+    let notes = dropped.into_iter().map(|(pointer, message)| Error::new(source, pointer, message)).collect();
     serde_json::from_value(value).ok().map(|spec| Loaded { spec, notes })
 }
 
@@ -160,9 +161,9 @@ fn reword(pointer: &str, message: &str, text: &[u8]) -> (String, String) {
     }
     if message.starts_with("no variant for ")
         && let Ok(value) = serde_json::from_slice(text)
-        && let Some((pointer, name)) = repair::first_unknown_capability(&value)
+        && let Some(finding) = repair::first_unknown_capability(&value)
     {
-        return (pointer, format!("wanted a capability as CAP_SYS_ADMIN, found \"{name}\""));
+        return finding;
     }
     if let Some(found) = message.strip_prefix("Invalid execCPUAffinity format: ") {
         let wanted = "wanted a list of CPUs as 0-3,7, found ";
@@ -294,7 +295,7 @@ mod tests {
         ),
         (
             r#"{"ociVersion":"1.0.0","process":{"user":{},"cwd":"/","capabilities":{"bounding":["CAP_KILL","CAP_X"]}}}"#,
-            "c.json: /process/capabilities/bounding: no capability is called \"CAP_X\"",
+            "c.json: /process/capabilities/bounding/1: wanted a capability as CAP_SYS_ADMIN, found \"CAP_X\"",
         ),
     ];
 
@@ -308,6 +309,33 @@ mod tests {
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
+    #[test]
+    fn hostile_names_stay_on_their_line() {
+        let text = r#"{"linux":{"sysctl":{"a\nb\u001b[2J":1}}}"#;
+        assert_eq!(
+            error(text),
+            "c.json:1:37: /linux/sysctl/a\\nb\\u{1b}[2J: wanted a string, found integer 1"
+        );
+        let long = format!(r#"{{"linux":{{"namespaces":[{{"type":"{}"}}]}}}}"#, "x".repeat(5000));
+        assert!(error(&long).len() < 1000);
+    }
+
+    /// Changes each byte of a good text to each of a few others: whatever comes out, it is one line with a place.
+    #[test]
+    fn any_damage_gives_one_line() {
+        let good = crate::example::example(crate::example::Owner::Root, crate::example::CgroupTree::Unified);
+        for place in 0..good.len() {
+            for byte in *b"0\"{" {
+                let mut text = good.clone().into_bytes();
+                text[place] = byte;
+                let Err(error) = parse("c.json", &text) else { continue };
+                let line = error.to_string();
+                assert!(!line.contains('\n') && line.starts_with("c.json:"), "{line}");
+                assert!(error.pointer().starts_with('/') || line.contains("not JSON"), "{line}");
+            }
+        }
+    }
+
     const PROCESS: &str = r#"{"user":{"uid":1},"cwd":"/","scheduler":{"policy":"SCHED_DEADLINE","flags":["SCHED_FLAG_DL_OVERRUN"]},
         "capabilities":{"bounding":["CAP_KILL","CAP_NEW"],"ambient":["CAP_NEW"]}}"#;
 
@@ -315,15 +343,9 @@ mod tests {
     fn what_the_specification_allows_is_read() {
         let text = format!(r#"{{"ociVersion":"1.2.1+dev","unknown":{{"a":[1]}},"process":{PROCESS}}}"#);
         let loaded = parse_noting("c.json", text.as_bytes()).unwrap();
-        let mut notes = loaded.notes;
-        notes.sort();
-        assert_eq!(
-            notes,
-            [
-                "/process/capabilities/ambient: no capability is called \"CAP_NEW\"",
-                "/process/capabilities/bounding: no capability is called \"CAP_NEW\"",
-            ]
-        );
+        let mut notes: Vec<&str> = loaded.notes.iter().map(Error::pointer).collect();
+        notes.sort_unstable();
+        assert_eq!(notes, ["/process/capabilities/ambient/0", "/process/capabilities/bounding/1"]);
         let process = loaded.spec.process().clone().unwrap();
         let capabilities = process.capabilities().clone().unwrap();
         assert_eq!(capabilities.bounding().as_ref().unwrap().len(), 1);

@@ -4,37 +4,43 @@ use serde_json::Value;
 
 use crate::{Capability, Spec};
 
+/// A field's JSON pointer and what is wrong with it.
+pub(crate) type Finding = (String, String);
+
 /// Drops what the specification says to drop and renames what `oci-spec` misnames; `None` when there is neither.
 ///
-/// The notes name the capabilities that were dropped: the specification wants a warning and no failure for one that
-/// "cannot be mapped to a relevant kernel interface".
-pub(crate) fn repair(config: &mut Value) -> Option<Vec<String>> {
+/// The findings name the capabilities that were dropped: a runtime warns about one that it cannot give and goes on
+/// (config.md, Linux process, `capabilities`).
+pub(crate) fn repair(config: &mut Value) -> Option<Vec<Finding>> {
     let renamed = rename_overrun(config);
-    let mut notes = Vec::new();
+    let mut dropped = Vec::new();
     if let Some(sets) = config.pointer_mut("/process/capabilities").and_then(Value::as_object_mut) {
         for (set, list) in sets {
             let Some(list) = list.as_array_mut() else { continue };
+            let mut index = 0;
             list.retain(|name| {
                 let unknown = unknown_capability(name);
-                notes.extend(unknown.map(|name| note(set, name)));
+                let pointer = format!("/process/capabilities/{set}/{index}");
+                index += 1;
+                dropped.extend(unknown.map(|name| (pointer, wanted_capability(name))));
                 unknown.is_none()
             });
         }
     }
-    (renamed || !notes.is_empty()).then_some(notes)
+    (renamed || !dropped.is_empty()).then_some(dropped)
 }
 
-fn note(set: &str, name: &str) -> String {
-    format!("/process/capabilities/{set}: no capability is called \"{name}\"")
+fn wanted_capability(found: &str) -> String {
+    format!("wanted a capability as CAP_SYS_ADMIN, found \"{found}\"")
 }
 
 /// Finds the first capability that is not known, with its pointer.
-pub(crate) fn first_unknown_capability(config: &Value) -> Option<(String, String)> {
+pub(crate) fn first_unknown_capability(config: &Value) -> Option<Finding> {
     let sets = config.pointer("/process/capabilities").or_else(|| config.pointer("/capabilities"))?;
     let prefix = if config.pointer("/process").is_some() { "/process/capabilities" } else { "/capabilities" };
     sets.as_object()?.iter().find_map(|(set, list)| {
         list.as_array()?.iter().enumerate().find_map(|(index, name)| {
-            Some((format!("{prefix}/{set}/{index}"), unknown_capability(name)?.to_owned()))
+            Some((format!("{prefix}/{set}/{index}"), wanted_capability(unknown_capability(name)?)))
         })
     })
 }
