@@ -25,12 +25,16 @@ const SETTLING: Duration = Duration::from_secs(3);
 /// containers, so cases wait for each other whatever the number of libtest's threads.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// What a shell says of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
 static CASES: AtomicU32 = AtomicU32::new(0);
 
 /// A test that runs, and until its end everything that it makes.
 ///
 /// This process adopts orphans, so each process that a test starts, containers included, stays below it and is
-/// told from those of other people. When the case ends, the test fails if one of them is alive or if a cgroup, a
+/// told from those of other people; one that is dead stays a zombie until the end of the case, as it would below a
+/// container engine that has not yet asked. When the case ends, the test fails if one of them is alive or if a cgroup, a
 /// mount or a file with the case's name is left; all that is removed then, so that the next case starts clean.
 #[derive(Debug)]
 pub struct Case {
@@ -45,12 +49,17 @@ pub struct Case {
 impl Case {
     /// Begins the case of the test function that `path` is in; [`case!`](crate::case) calls it.
     ///
+    /// Ends the process where somebody has asked it to.
+    ///
     /// # Panics
-    /// When the case cannot be prepared, and when somebody has asked the whole run to stop.
+    /// When the case cannot be prepared.
     #[must_use]
     pub fn begin(path: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        check_interrupt();
+        if interrupted() {
+            // No case runs that would have to clean up: the tests that are still to come need not all fail.
+            std::process::exit(INTERRUPTED);
+        }
         set_child_subreaper(Some(getpid())).expect("adopt orphans");
         let tier = Tier::current();
         let name = path.trim_end_matches("::here").rsplit("::").next().unwrap_or(path).to_owned();
@@ -150,6 +159,11 @@ impl Drop for Case {
 /// # Panics
 /// Then.
 pub fn check_interrupt() {
+    assert!(!interrupted(), "interrupted");
+}
+
+/// Tells whether one of the signals came that ask a process to end, which from the first call on do not end it.
+fn interrupted() -> bool {
     static CAME: OnceLock<Arc<AtomicBool>> = OnceLock::new();
     let came = CAME.get_or_init(|| {
         let flag = Arc::new(AtomicBool::new(false));
@@ -158,7 +172,7 @@ pub fn check_interrupt() {
         }
         flag
     });
-    assert!(!came.load(Ordering::Relaxed), "interrupted");
+    came.load(Ordering::Relaxed)
 }
 
 fn scratch_parent() -> PathBuf {

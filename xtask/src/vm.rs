@@ -114,6 +114,7 @@ impl Machine<'_> {
                 [] => bail!("the machine told nothing"),
             };
         }
+        interrupt.check()?;
         let console = fs::read_to_string(&files.console).unwrap_or_default();
         let lines: Vec<&str> = console.lines().collect();
         for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {

@@ -8,7 +8,6 @@ mod root;
 mod trial;
 
 use std::fs;
-use std::io::Write;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -60,12 +59,10 @@ fn run() -> Result<()> {
     hierarchy::mount_all(cgroups)?;
     start_network()?;
     rustix::system::sethostname(b"palisade-vm").context("sethostname")?;
-    let mut port = Port::open()?;
     match errand {
-        Errand::Tests => trial::run_all(cgroups, &mut port)?,
-        Errand::Shell => open_shell()?,
+        Errand::Tests => trial::run_all(cgroups, &mut Port::open()?),
+        Errand::Shell => open_shell(),
     }
-    port.flush().context("write to the serial port")
 }
 
 /// Finds the value of `name=value` on the kernel's command line.

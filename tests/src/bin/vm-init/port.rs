@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcdrain, tcgetattr, tcsetattr};
 
 /// The second port; the kernel talks on the first.
 const PATH: &str = "/dev/ttyS1";
@@ -39,15 +39,9 @@ impl Port {
             eprintln!("palisade-vm: {word}: {error}");
         }
     }
-}
 
-impl Write for Port {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        rustix::termios::tcdrain(&self.0)?;
-        Ok(())
+    /// Waits until the host has everything: what is still on its way is lost when the machine goes.
+    pub(crate) fn drain(&self) -> Result<()> {
+        tcdrain(&self.0).context("tcdrain /dev/ttyS1")
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn run_all(cgroups: Cgroups, port: &mut Port) -> Result<()> {
     }
     port.say(&verdict("ordinary user", user));
     port.say("done");
-    Ok(())
+    port.drain()
 }
 
 fn verdict(who: &str, status: ExitStatus) -> String {
