@@ -46,6 +46,21 @@ pub(crate) fn read_text(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Str
     read(directory, path).map(text)
 }
 
+/// Reads an open file anew from its start, as text; it has to fit into one read.
+pub(crate) fn read_again(file: impl AsFd) -> Result<String, Errno> {
+    let mut content = vec![0; CHUNK];
+    loop {
+        match rustix::io::pread(&file, &mut content, 0) {
+            Ok(count) => {
+                content.truncate(count);
+                return Ok(text(content));
+            }
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Opens a file for writing.
 pub(crate) fn open_to_write(directory: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
     open(directory, path, OFlags::WRONLY)

@@ -4,7 +4,7 @@ use crate::hint;
 use crate::recipe::{Directory, Setting, directories, join};
 use crate::{Controller, Error, ErrorKind, GroupPath, Knob, Layout, Version, file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 use std::ffi::CString;
@@ -39,16 +39,7 @@ impl Group {
     pub fn open(layout: &Layout, path: &GroupPath) -> Result<Self, Error> {
         let mut group = Self::unchecked(layout, path)?;
         for place in &mut group.places {
-            let missing = |directory: &mut Directory| {
-                rustix::fs::accessat(
-                    &group.anchor,
-                    directory.path.as_str(),
-                    rustix::fs::Access::EXISTS,
-                    AtFlags::empty(),
-                )
-                .is_err()
-            };
-            place.take_if(missing);
+            place.take_if(|directory| !is_there(&group.anchor, directory));
         }
         if group.places.iter().all(Option::is_none) {
             let errno = Errno::NOENT;
@@ -66,6 +57,11 @@ impl Group {
         let anchor = open_anchor(&anchor_path)?;
         let places = directories(layout, path).into_iter().map(Some).collect();
         Ok(Self { anchor, anchor_path, path: path.clone(), places })
+    }
+
+    /// Tells whether some hierarchy still has the group.
+    pub fn exists(&self) -> bool {
+        self.directories().any(|directory| is_there(&self.anchor, directory))
     }
 
     /// Returns the path of the group.
@@ -165,13 +161,20 @@ impl Group {
 
     pub(crate) fn read_in(&self, directory: &Directory, name: &str) -> Result<String, Error> {
         check_name(name)?;
-        file::read_text(self.anchor.as_fd(), join(&directory.path, name)).map_err(|errno| {
-            let error = Error::call("read", self.full(&join(&directory.path, name)), errno);
-            match hint::for_access(self, directory, name, errno) {
-                Some(hint) => error.with_hint(hint),
-                None => error,
-            }
-        })
+        self.read_raw(directory, name).map_err(|errno| self.read_error(directory, name, errno))
+    }
+
+    pub(crate) fn read_raw(&self, directory: &Directory, name: &str) -> Result<String, Errno> {
+        file::read_text(self.anchor.as_fd(), join(&directory.path, name))
+    }
+
+    /// Makes the error of a read that failed.
+    pub(crate) fn read_error(&self, directory: &Directory, name: &str, errno: Errno) -> Error {
+        let error = Error::call("read", self.full(&join(&directory.path, name)), errno);
+        match hint::for_access(self, directory, name, errno) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// Makes the error of a write that the kernel refused.
@@ -193,6 +196,10 @@ impl Group {
 pub(crate) fn open_anchor(path: &std::path::Path) -> Result<OwnedFd, Error> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(|errno| Error::call("open", path, errno))
+}
+
+fn is_there(anchor: &OwnedFd, directory: &Directory) -> bool {
+    rustix::fs::accessat(anchor, directory.path.as_str(), Access::EXISTS, AtFlags::empty()).is_ok()
 }
 
 /// Refuses a file name that would leave the group's directory.

@@ -1,14 +1,18 @@
 //! Groups on the hierarchies that this machine has, as root. Every test removes what it makes.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use palisade_cgroup::device::{DevicePattern, DevicePolicy, Verdict};
 use palisade_cgroup::limits::Cpu;
 use palisade_cgroup::{
-    Controller, ErrorKind, Group, GroupPath, Home, Knob, Layout, Limit, Limits, Recipe, Version,
+    Controller, ErrorKind, Event, FreezerState, Group, GroupPath, Home, Knob, Layout, Limit, Limits, Notice,
+    Recipe, Version,
 };
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal};
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A path that no other test run uses.
 fn path(name: &str) -> GroupPath {
@@ -249,4 +253,146 @@ fn a_controller_that_is_not_here_is_named() {
         .unwrap_err();
     assert_eq!(refusals.len(), 1);
     assert_eq!(refusals[0].knob, Knob::NetCls);
+}
+
+/// A child in the group that does nothing for a minute.
+fn sleeper(group: &Group) -> Shell {
+    let shell = Shell(Command::new("sleep").arg("60").spawn().unwrap());
+    group.attach(shell.pid()).unwrap();
+    shell
+}
+
+/// Reads how often a process has been switched to, which stands still while it is frozen.
+fn switches(pid: Pid) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
+    status.lines().filter(|line| line.contains("ctxt_switches")).collect()
+}
+
+#[test]
+fn a_frozen_process_makes_no_progress_and_can_be_killed() {
+    let Some(layout) = layout("freeze") else { return };
+    for layout in [layout.clone(), without_v1_freezer(&layout)] {
+        let guard = make(&layout, "freeze", &Limits::default());
+        let script = "while :; do sleep 0.01; done";
+        let mut busy = Shell(Command::new("sh").arg("-c").arg(script).spawn().unwrap());
+        guard.0.attach(busy.pid()).unwrap();
+        guard.0.freeze().unwrap();
+        assert_eq!(guard.0.freezer_state().unwrap(), FreezerState::Frozen);
+        let before = switches(busy.pid());
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(switches(busy.pid()), before);
+        guard.0.thaw().unwrap();
+        std::thread::sleep(Duration::from_millis(60));
+        assert_ne!(switches(busy.pid()), before);
+        assert_eq!(guard.0.freezer_state().unwrap(), FreezerState::Thawed);
+
+        guard.0.freeze().unwrap();
+        guard.0.kill(Signal::KILL).unwrap();
+        assert_eq!(busy.0.wait().unwrap().signal(), Some(9));
+        assert_eq!(guard.0.procs().unwrap(), []);
+    }
+}
+
+/// Leaves the freezer to the v2 tree, where there is one.
+fn without_v1_freezer(layout: &Layout) -> Layout {
+    let mut layout = layout.clone();
+    if let Some(index) = layout.hierarchies.iter().position(|h| h.version == Version::V2) {
+        layout.homes.insert(Controller::Freezer, Home::Hierarchy(index));
+    }
+    layout
+}
+
+/// Takes the v2 tree out of a hybrid layout.
+fn without_v2(layout: &Layout) -> Option<Layout> {
+    let index = layout.hierarchies.iter().position(|h| h.version == Version::V2)?;
+    let mut layout = layout.clone();
+    if layout.hierarchies.len() == 1 || index + 1 != layout.hierarchies.len() {
+        return None;
+    }
+    layout.hierarchies.pop();
+    layout.homes.retain(|_, home| *home != Home::Hierarchy(index));
+    Some(layout)
+}
+
+#[test]
+fn kill_reaches_groups_below_on_v1_alone() {
+    let Some(layout) = layout("kill").as_ref().and_then(without_v2) else {
+        eprintln!("SKIP kill: v1 hierarchies are needed");
+        return;
+    };
+    let guard = make(&layout, "kill", &Limits::default());
+    let below = Recipe::new(&layout, &guard.0.path().join("below").unwrap(), &Limits::default()).unwrap();
+    let below = below.make().unwrap();
+    let mut sleepers = [sleeper(&guard.0), sleeper(&below)];
+    guard.0.kill(Signal::TERM).unwrap();
+    for shell in &mut sleepers {
+        assert_eq!(shell.0.wait().unwrap().signal(), Some(15));
+    }
+    let mut sleepers = [sleeper(&guard.0), sleeper(&below)];
+    guard.0.kill(Signal::KILL).unwrap();
+    for shell in &mut sleepers {
+        assert_eq!(shell.0.wait().unwrap().signal(), Some(9));
+    }
+}
+
+#[test]
+fn watching_tells_of_coming_going_and_removal() {
+    let Some(layout) = layout("watch") else { return };
+    for layout in [Some(layout.clone()), without_v2(&layout)].into_iter().flatten() {
+        let guard = make(&layout, "watch", &Limits::default());
+        let mut watch = guard.0.watch(&[Notice::Populated]).unwrap();
+        assert_eq!(watch.next(Some(Duration::ZERO)).unwrap(), None);
+        let shell = sleeper(&guard.0);
+        let wait = Some(Duration::from_secs(5));
+        assert_eq!(watch.next(wait).unwrap(), Some(Event::Populated));
+        drop(shell);
+        assert_eq!(watch.next(wait).unwrap(), Some(Event::Empty));
+        guard.0.remove().unwrap();
+        assert_eq!(watch.next(wait).unwrap(), Some(Event::Removed));
+        assert_eq!(watch.next(wait).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_memory_hog_is_killed_and_told_of() {
+    let Some(layout) = layout("hog") else { return };
+    if !has(&layout, "hog", Controller::Memory) {
+        return;
+    }
+    let mut limits = Limits::default();
+    limits.memory.limit = Some(Limit::Value(16 << 20));
+    limits.memory.swap = Some(Limit::Value(16 << 20));
+    let guard = make(&layout, "hog", &limits);
+    let mut watch = guard.0.watch(&[Notice::Oom]).unwrap();
+    let text = Shell::enter(&guard.0).run("exec tail /dev/zero\n");
+    assert_eq!(text, "");
+    let Some(Event::Oom { killed }) = watch.next(Some(Duration::from_secs(5))).unwrap() else {
+        panic!("nothing was told of the kill");
+    };
+    assert!(killed >= 1);
+    assert!(guard.0.oom_count().unwrap() >= 1);
+    let stats = guard.0.stats().unwrap().memory.unwrap();
+    assert_eq!(stats.limit, Some(Limit::Value(16 << 20)));
+    assert!(stats.oom_kills >= 1 && stats.failures + stats.swap_failures >= 1, "{stats:?}");
+}
+
+#[test]
+fn a_burner_gets_its_quota_and_is_counted() {
+    let Some(layout) = layout("burner") else { return };
+    if !has(&layout, "burner", Controller::Cpu) {
+        return;
+    }
+    let mut limits = Limits { pids: Some(Limit::Value(50)), ..Limits::default() };
+    limits.cpu.quota = Some(Limit::Value(20_000));
+    limits.cpu.period = Some(100_000);
+    let guard = make(&layout, "burner", &limits);
+    let burner = Shell(Command::new("sh").arg("-c").arg("while :; do :; done").spawn().unwrap());
+    guard.0.attach(burner.pid()).unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    let stats = guard.0.stats().unwrap();
+    let cpu = stats.cpu.unwrap();
+    assert!(cpu.throttled_periods >= 2 && cpu.throttled > 0, "{cpu:?}");
+    assert!((40_000_000..400_000_000).contains(&cpu.usage), "a fifth of 0.6 s was due: {cpu:?}");
+    let pids = stats.pids.unwrap();
+    assert_eq!((pids.current, pids.limit), (1, Some(Limit::Value(50))));
 }

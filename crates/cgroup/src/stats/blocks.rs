@@ -1,0 +1,77 @@
+//! Block I/O statistics.
+
+use super::Io;
+use super::read::{Reader, keyed};
+use crate::limits::BlockDevice;
+use crate::{Error, Version};
+use std::collections::BTreeMap;
+
+pub(super) fn read(reader: &Reader<'_>) -> Result<BTreeMap<BlockDevice, Io>, Error> {
+    let mut devices = BTreeMap::new();
+    match reader.version() {
+        Version::V1 => {
+            for line in first(reader, "io_service_bytes")?.lines() {
+                add_v1(&mut devices, line, |io| {
+                    [&mut io.read_bytes, &mut io.write_bytes, &mut io.discard_bytes]
+                });
+            }
+            for line in first(reader, "io_serviced")?.lines() {
+                add_v1(&mut devices, line, |io| {
+                    [&mut io.read_operations, &mut io.write_operations, &mut io.discard_operations]
+                });
+            }
+        }
+        Version::V2 => {
+            devices.extend(reader.text("io.stat")?.unwrap_or_default().lines().filter_map(line_v2))
+        }
+    }
+    Ok(devices)
+}
+
+/// Reads what the throttle counts, as it sees all I/O; older kernels count no groups below.
+fn first(reader: &Reader<'_>, name: &str) -> Result<String, Error> {
+    for file in [format!("blkio.throttle.{name}_recursive"), format!("blkio.throttle.{name}")] {
+        if let Some(text) = reader.text(&file)? {
+            return Ok(text);
+        }
+    }
+    Ok(String::new())
+}
+
+/// Adds a line such as `8:0 Read 4096`; `select` gives the fields for reads, writes and discards.
+fn add_v1(devices: &mut BTreeMap<BlockDevice, Io>, line: &str, select: impl Fn(&mut Io) -> [&mut u64; 3]) {
+    let mut words = line.split_whitespace();
+    let (Some(device), Some(kind), Some(number)) =
+        (words.next().and_then(device), words.next(), words.next())
+    else {
+        return;
+    };
+    let [reads, writes, discards] = select(devices.entry(device).or_default());
+    let field = match kind {
+        "Read" => reads,
+        "Write" => writes,
+        "Discard" => discards,
+        // Sync, Async and Total count the same I/O again.
+        _ => return,
+    };
+    *field = number.parse().unwrap_or(0);
+}
+
+fn line_v2(line: &str) -> Option<(BlockDevice, Io)> {
+    let device = device(line.split_whitespace().next()?)?;
+    let value = |key| keyed(line, key).unwrap_or(0);
+    let io = Io {
+        read_bytes: value("rbytes"),
+        write_bytes: value("wbytes"),
+        discard_bytes: value("dbytes"),
+        read_operations: value("rios"),
+        write_operations: value("wios"),
+        discard_operations: value("dios"),
+    };
+    Some((device, io))
+}
+
+fn device(text: &str) -> Option<BlockDevice> {
+    let (major, minor) = text.split_once(':')?;
+    Some(BlockDevice { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
