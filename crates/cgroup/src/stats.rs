@@ -56,8 +56,8 @@ pub struct Memory {
     pub swap_limit: Option<Limit>,
     /// How often usage hit the limit.
     pub failures: u64,
-    /// How often swap, or on v1 memory and swap together, hit the limit; where that equals the limit on memory,
-    /// v1 counts here alone.
+    /// How often swap, or on v1 memory and swap together, hit the limit. Where v1 has the same limit on both, newer
+    /// kernels count in neither; `oom_kills` is to be relied on.
     pub swap_failures: u64,
     /// How many tasks the OOM killer ended; on v1 kernel 4.13.
     pub oom_kills: u64,

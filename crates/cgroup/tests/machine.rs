@@ -373,7 +373,7 @@ fn a_memory_hog_is_killed_and_told_of() {
     assert!(guard.0.oom_count().unwrap() >= 1);
     let stats = guard.0.stats().unwrap().memory.unwrap();
     assert_eq!(stats.limit, Some(Limit::Value(16 << 20)));
-    assert!(stats.oom_kills >= 1 && stats.failures + stats.swap_failures >= 1, "{stats:?}");
+    assert!(stats.oom_kills >= 1, "{stats:?}");
 }
 
 #[test]
