@@ -65,8 +65,8 @@ impl Op {
                         "in a user namespace sysfs needs a network namespace of its own; bind /sys instead"
                     }
                     b"proc" => {
-                        "in a user namespace proc needs a pid namespace of its own and a /proc \
-                         outside of which nothing is masked"
+                        "in a user namespace proc needs a pid namespace of its own, and a /proc \
+                         around it that has nothing masked"
                     }
                     _ => "needs CAP_SYS_ADMIN, and in a user namespace a file system that allows it",
                 })
@@ -84,6 +84,9 @@ impl Op {
             }
             (Self::Bind(_) | Self::OpenRoot(_), Step::OpenTree, Errno::INVAL) => {
                 Some("the source is unbindable, or has locked mounts below it: try rbind")
+            }
+            (Self::OpenRoot(_), Step::FsConfig, Errno::INVAL) => {
+                Some("a parameter is longer than 255 bytes, or has no meaning to this kernel's overlay")
             }
             (Self::Bind(_), Step::OpenTree, Errno::NOENT) => Some("the source does not exist"),
             (Self::Bind(_), Step::MountSetattr, Errno::PERM) => {
@@ -129,5 +132,110 @@ fn general_hint(failure: &Failure) -> Option<&'static str> {
         (_, Errno::ACCESS) => Some("a directory on the way is closed to this user"),
         (_, Errno::MFILE | Errno::NFILE) => Some("too many open files"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Existing, HostPath, NodeKind, Options, Propagation, RootPath, Symlink, Text};
+
+    fn mount(fstype: &str, target: &str) -> Op {
+        Op::from_mount(Some(fstype), Some("/s"), target, &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn failures_are_one_line_with_a_hint() {
+        let node = Op::Node(crate::Node {
+            path: RootPath::new("/dev/null").unwrap(),
+            kind: NodeKind::Character,
+            major: 1,
+            minor: 3,
+            mode: 0o666,
+            uid: 0,
+            gid: 0,
+            source: NodeSource::Bind(HostPath::new("/dev/null").unwrap()),
+        });
+        let link = Op::Symlink(Symlink {
+            target: Text::new("pts/ptmx").unwrap(),
+            path: RootPath::new("/dev/ptmx").unwrap(),
+            existing: Existing::Keep,
+        });
+        let slave = Op::Propagation(Propagation::from_word("rslave").unwrap());
+        for (op, step, errno, start, hint) in [
+            (
+                mount("tmpfs", "/dev/shm"),
+                Step::FsMount,
+                Errno::PERM,
+                "tmpfs on /dev/shm: fsmount: EPERM",
+                "CAP_SYS_ADMIN",
+            ),
+            (
+                mount("sysfs", "/sys"),
+                Step::FsCreate,
+                Errno::PERM,
+                "sysfs on /sys: fsconfig create: EPERM",
+                "network namespace",
+            ),
+            (mount("proc", "/proc"), Step::FsCreate, Errno::PERM, "proc on /proc: ", "pid namespace"),
+            (
+                mount("proc", "/proc"),
+                Step::OpenAt2,
+                Errno::LOOP,
+                "proc on /proc: openat2: ELOOP",
+                "real directories",
+            ),
+            (
+                mount("foofs", "/x"),
+                Step::FsOpen,
+                Errno::NODEV,
+                "foofs on /x: fsopen: ENODEV",
+                "does not know",
+            ),
+            (
+                mount("bind", "/x"),
+                Step::OpenTree,
+                Errno::INVAL,
+                "bind of /s on /x: open_tree: EINVAL",
+                "rbind",
+            ),
+            (mount("tmpfs", "/x"), Step::MkdirAt, Errno::ROFS, "tmpfs on /x: mkdirat: EROFS", "read-only"),
+            (mount("tmpfs", "/x"), Step::OpenAt2, Errno::NOSYS, "tmpfs on /x: openat2: ENOSYS", "Linux 5.12"),
+            (
+                node,
+                Step::CheckDevice,
+                Errno::NODEV,
+                "device /dev/null: check of the device number: ENODEV",
+                "not the device",
+            ),
+            (
+                link,
+                Step::SymlinkAt,
+                Errno::EXIST,
+                "link /dev/ptmx to pts/ptmx: symlinkat: EEXIST",
+                "something else",
+            ),
+            (slave, Step::Mount, Errno::PERM, "rslave on the host's /: mount: EPERM", "CAP_SYS_ADMIN"),
+            (
+                Op::PivotRoot,
+                Step::PivotRoot,
+                Errno::INVAL,
+                "change of the root: pivot_root: EINVAL",
+                "--no-pivot",
+            ),
+            (
+                Op::PivotRoot,
+                Step::CheckOrder,
+                Errno::BADF,
+                "change of the root: check of the order",
+                "not there yet",
+            ),
+        ] {
+            let line = op.describe(&Failure::new(step, errno));
+            assert!(line.starts_with(start), "{line}");
+            assert!(line.ends_with(')') && line.contains(hint) && !line.contains('\n'), "{line}");
+        }
+        let plain = Op::RootReadOnly.describe(&Failure::new(Step::MountSetattr, Errno::BUSY));
+        assert_eq!(plain, "read-only root: mount_setattr: EBUSY");
     }
 }

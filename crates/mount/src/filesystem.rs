@@ -47,6 +47,19 @@ pub(crate) fn mount(op: &FileSystem, state: &mut State) -> Result<(), Failure> {
     attach(tree.as_fd(), target.as_fd())
 }
 
+/// Opens a procfs that nothing is mounted on and nobody else can reach: what is written below it arrives in
+/// the kernel, whatever the container has on its `/proc`.
+///
+/// It shows the caller's pid namespace. In a user namespace it needs a pid namespace of its own and, outside,
+/// a `/proc` of which nothing is masked (`EPERM`).
+pub fn detached_procfs() -> Result<OwnedFd, Failure> {
+    let context = open_context(c"proc")?;
+    let bits = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    create(context.as_fd(), Attributes::setting(bits))
+}
+
 /// Opens a configuration context for a file-system type.
 pub(crate) fn open_context(fstype: &CStr) -> Result<OwnedFd, Failure> {
     fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).at(Step::FsOpen)

@@ -34,6 +34,7 @@ pub mod mountinfo;
 pub use attributes::{Attributes, Kind, Propagation, Reach};
 pub use error::Error;
 pub use failure::{Failure, Step};
+pub use filesystem::detached_procfs;
 pub use op::{
     Bind, Existing, FileSystem, Mkdir, MoveRoot, Node, NodeKind, NodeSource, Op, OpenRoot, Overlay, Parent,
     Remount, RootSource, Symlink, TmpfsMode, Upper,

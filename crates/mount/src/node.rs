@@ -16,7 +16,7 @@ use crate::failure::{At, Failure, Step};
 use crate::filesystem::attach;
 use crate::op::{Existing, Node, NodeKind, NodeSource, Symlink};
 use crate::perform::State;
-use crate::resolve::{self, Last, Links, Name};
+use crate::resolve::{self, Links, Name};
 
 /// The kind and number that a special file has to have.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ impl Device {
 /// Makes a node, or binds the host's.
 pub(crate) fn node(op: &Node, state: &mut State) -> Result<(), Failure> {
     state.clear_umask();
-    let (parent, name) = resolve::locate(state.opened_root()?, &op.path, Links::Follow, Last::Keep)?;
+    let (parent, name) = resolve::locate(state.opened_root()?, &op.path, Links::Follow)?;
     match &op.source {
         NodeSource::Make => make(op, parent.as_fd(), &name),
         NodeSource::Bind(host) => bind_node(op, host, parent.as_fd(), &name, state),
@@ -110,7 +110,7 @@ fn bind_node(
 pub(crate) fn symlink(op: &Symlink, state: &mut State) -> Result<(), Failure> {
     state.clear_umask();
     let root = state.opened_root()?;
-    let (parent, name) = resolve::locate(root, &op.path, Links::Follow, Last::Keep)?;
+    let (parent, name) = resolve::locate(root, &op.path, Links::Follow)?;
     let target: &CStr = &op.target;
     match symlinkat(target, &parent, name.as_c_str()) {
         Err(Errno::EXIST) => {}
@@ -134,7 +134,7 @@ pub(crate) fn console(path: &CStr, state: &mut State) -> Result<(), Failure> {
     state.clear_umask();
     let root = state.opened_root()?;
     let slave = state.console().ok_or(Failure::new(Step::CheckOrder, Errno::BADF))?;
-    let (parent, name) = resolve::locate(root, path, Links::Refuse, Last::Keep)?;
+    let (parent, name) = resolve::locate(root, path, Links::Refuse)?;
     let target = resolve::make_file(parent.as_fd(), &name)?;
     let tree = clone_at(slave, Reach::Mount)?;
     attach(tree.as_fd(), target.as_fd())

@@ -16,13 +16,6 @@ pub(crate) enum Links {
     Refuse,
 }
 
-/// Says whether a symbolic link at the end of the path is followed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Last {
-    Follow,
-    Keep,
-}
-
 /// `PATH_MAX`, the NUL included.
 const PATH: usize = 4096;
 /// As many links as the kernel itself follows in one path.
@@ -125,11 +118,8 @@ pub(crate) fn directory(
         Err(failure) if failure.errno == Errno::NOENT => {}
         result => return result,
     }
-    let (parent, name) = locate(root, path, links, Last::Follow)?;
-    match mkdirat(&parent, name.as_c_str(), mode) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(Failure::new(Step::MkdirAt, errno)),
-    }
+    let make = |parent: BorrowedFd<'_>, name: &CStr| mkdirat(parent, name, mode);
+    let (parent, name) = make_at(root, path, links, Step::MkdirAt, make)?;
     openat(&parent, name.as_c_str(), DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).at(Step::OpenAt)
 }
 
@@ -139,19 +129,22 @@ pub(crate) fn file(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd, Failure
         Err(failure) if failure.errno == Errno::NOENT => {}
         result => return result,
     }
-    let (parent, name) = locate(root, path, Links::Follow, Last::Follow)?;
-    make_file(parent.as_fd(), &name)
+    let (parent, name) = make_at(root, path, Links::Follow, Step::OpenAt, create)?;
+    open_name(parent.as_fd(), &name)
 }
 
 /// Makes an empty file, or opens what has the name, if that is no link.
 pub(crate) fn make_file(parent: BorrowedFd<'_>, name: &Name) -> Result<OwnedFd, Failure> {
-    let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    match openat(parent, name.as_c_str(), create, Mode::from_raw_mode(0o644)) {
-        // O_PATH because the descriptor is only stood on; one that can be written is not kept.
-        Ok(_) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(Failure::new(Step::OpenAt, errno)),
+    match create(parent, name.as_c_str()) {
+        Ok(()) | Err(Errno::EXIST) => open_name(parent, name),
+        Err(errno) => Err(Failure::new(Step::OpenAt, errno)),
     }
-    open_name(parent, name)
+}
+
+/// Makes an empty file. Its descriptor could be written to and is not kept: others only stand on it.
+fn create(parent: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
 }
 
 /// Opens a directory's entry that is no link (`ELOOP`).
@@ -161,36 +154,62 @@ pub(crate) fn open_name(parent: BorrowedFd<'_>, name: &Name) -> Result<OwnedFd, 
     openat2(parent, name.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).at(Step::OpenAt2)
 }
 
-/// Finds the directory that a path's last component belongs in, making what is missing, and that component.
+/// Finds the directory that a path's last component belongs in, making what is missing, and that component,
+/// which is not followed.
+pub(crate) fn locate(root: BorrowedFd<'_>, path: &CStr, links: Links) -> Result<(OwnedFd, Name), Failure> {
+    let mut full = Buffer::of(&[path.to_bytes()])?;
+    for _ in 0..MAX_LINKS {
+        match locate_once(root, &full, links)? {
+            Found::Place { parent, name, .. } => return Ok((parent, name)),
+            Found::Link(next) => full = next,
+        }
+    }
+    Err(Failure::new(Step::ReadlinkAt, Errno::LOOP))
+}
+
+/// Makes a path's last component with `make`, and what is missing above it.
 ///
 /// A link that leads to something that does not exist yet is followed inside the root: images have
-/// such links (`/etc/resolv.conf`), and what they lead to is what has to be made.
-pub(crate) fn locate(
+/// such links (`/etc/resolv.conf`), and what they lead to is what has to be made. Something else of that
+/// name, made in the meantime, is left to whoever opens it.
+fn make_at(
     root: BorrowedFd<'_>,
     path: &CStr,
     links: Links,
-    last: Last,
+    step: Step,
+    make: impl Fn(BorrowedFd<'_>, &CStr) -> Result<(), Errno>,
 ) -> Result<(OwnedFd, Name), Failure> {
     let mut full = Buffer::of(&[path.to_bytes()])?;
     for _ in 0..MAX_LINKS {
-        match locate_once(root, &full, links, last)? {
-            Found::Place(parent, name) => return Ok((parent, name)),
-            Found::Link(rest) => full = rest,
+        let (parent, name, start) = match locate_once(root, &full, links)? {
+            Found::Place { parent, name, start } => (parent, name, start),
+            Found::Link(next) => {
+                full = next;
+                continue;
+            }
+        };
+        match make(parent.as_fd(), name.as_c_str()) {
+            Ok(()) => return Ok((parent, name)),
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(Failure::new(step, errno)),
         }
-        if links == Links::Refuse {
-            break;
+        match read_link(parent.as_fd(), &name)? {
+            None => return Ok((parent, name)),
+            Some(_) if links == Links::Refuse => break,
+            Some(link) => full = substitute(full.as_bytes().get(..start).unwrap_or_default(), &link, b"")?,
         }
     }
     Err(Failure::new(Step::ReadlinkAt, Errno::LOOP))
 }
 
 enum Found {
-    Place(OwnedFd, Name),
+    /// The directory, the component, and where in the path the component begins.
+    Place { parent: OwnedFd, name: Name, start: usize },
     /// A link was in the way: the path with the link's text in its place.
     Link(Buffer),
 }
 
-fn locate_once(root: BorrowedFd<'_>, full: &Buffer, links: Links, last: Last) -> Result<Found, Failure> {
+fn locate_once(root: BorrowedFd<'_>, full: &Buffer, links: Links) -> Result<Found, Failure> {
     let bytes = full.as_bytes();
     let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
     let (bytes, _) = bytes.split_at(end);
@@ -203,13 +222,7 @@ fn locate_once(root: BorrowedFd<'_>, full: &Buffer, links: Links, last: Last) ->
         Walked::Directory(parent) => parent,
         Walked::Link(rest) => return Ok(Found::Link(rest)),
     };
-    let name = Name::new(name)?;
-    if last == Last::Follow
-        && let Some(link) = read_link(parent.as_fd(), &name)?
-    {
-        return Ok(Found::Link(substitute(above, &link, b"")?));
-    }
-    Ok(Found::Place(parent, name))
+    Ok(Found::Place { parent, name: Name::new(name)?, start })
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is no heap to box it on")]
@@ -220,7 +233,8 @@ enum Walked {
 
 /// Opens the directory `above`, or walks down to it and makes what is missing.
 fn open_or_walk(root: BorrowedFd<'_>, above: &[u8], name: &[u8], links: Links) -> Result<Walked, Failure> {
-    let whole = Buffer::of(&[b"/", above])?;
+    // An empty path would be no path at all.
+    let whole = if above.is_empty() { Buffer::of(&[b"/"])? } else { Buffer::of(&[above])? };
     match open(root, whole.as_c_str(), DIRECTORY, links) {
         Err(failure) if failure.errno == Errno::NOENT => {}
         result => return result.map(Walked::Directory),
@@ -231,11 +245,14 @@ fn open_or_walk(root: BorrowedFd<'_>, above: &[u8], name: &[u8], links: Links) -
         let end = start + component.len();
         if !component.is_empty() {
             let (upto, rest) = above.split_at(end);
-            match open(root, Buffer::of(&[b"/", upto])?.as_c_str(), DIRECTORY, links) {
+            match open(root, Buffer::of(&[upto])?.as_c_str(), DIRECTORY, links) {
                 Ok(next) => here = next,
                 Err(failure) if failure.errno == Errno::NOENT => {
                     let missing = Name::new(component)?;
                     if let Some(link) = make_directory(here.as_fd(), &missing)? {
+                        if links == Links::Refuse {
+                            return Err(Failure::new(Step::ReadlinkAt, Errno::LOOP));
+                        }
                         let (before, _) = above.split_at(start);
                         let tail = Buffer::of(&[rest, name])?;
                         return Ok(Walked::Link(substitute(before, &link, tail.as_bytes())?));

@@ -207,3 +207,94 @@ fn quote(text: &str) -> String {
     }
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HostPath, Mkdir, MoveRoot, Overlay, Parent, Symlink, Text};
+
+    fn host(path: &str) -> HostPath {
+        HostPath::new(path).unwrap()
+    }
+
+    fn inner(path: &str) -> RootPath {
+        RootPath::new(path).unwrap()
+    }
+
+    fn open_root(source: RootSource) -> Op {
+        let attributes = Attributes::from_word("nodev").unwrap();
+        let propagation = Propagation::from_word("rprivate");
+        Op::OpenRoot(OpenRoot { source, parent: Parent::Keep, attributes, propagation })
+    }
+
+    fn node(kind: NodeKind, uid: u32, source: NodeSource) -> Op {
+        Op::Node(Node { path: inner("/dev/n"), kind, major: 1, minor: 3, mode: 0o666, uid, gid: 5, source })
+    }
+
+    #[test]
+    fn roots() {
+        let directory = RootSource::Directory { path: host("/b/it's"), reach: Reach::Tree };
+        assert_eq!(
+            open_root(directory).shell(),
+            r"mount --rbind '/b/it'\''s' '/b/it'\''s' && mount -o remount,bind,nodev '/b/it'\''s' && mount --make-rprivate '/b/it'\''s'"
+        );
+        let upper = Upper::Tmpfs { parameters: vec![Parameter::string("size", "1m").unwrap()] };
+        let overlay =
+            Overlay { lower: vec![host("/a"), host("/b")], upper, parameters: vec![], target: host("/t") };
+        assert!(open_root(RootSource::Overlay(overlay)).shell().starts_with(
+            "mount -t tmpfs -o size=1m tmpfs /t && mkdir /t/upper /t/work && \
+             mount -t overlay -o lowerdir=/a:/b,upperdir=/t/upper,workdir=/t/work overlay /t && "
+        ));
+        assert_eq!(Op::PivotRoot.shell(), "cd rootfs && pivot_root . . && umount -l .");
+        let moved = Op::MoveRoot(MoveRoot { cover: vec![host("/sys")] });
+        assert_eq!(moved.shell(), "umount -l /sys && cd rootfs && mount --move . / && chroot .");
+    }
+
+    #[test]
+    fn nodes_and_links() {
+        for (op, shell) in [
+            (
+                node(NodeKind::Character, 0, NodeSource::Make),
+                "mknod -m 666 rootfs/dev/n c 1 3 && chown 0:5 rootfs/dev/n",
+            ),
+            (
+                node(NodeKind::Fifo, 7, NodeSource::Make),
+                "mkfifo -m 666 rootfs/dev/n && chown 7:5 rootfs/dev/n",
+            ),
+            (
+                node(NodeKind::Block, 0, NodeSource::Bind(host("/dev/n"))),
+                "touch rootfs/dev/n && mount --bind /dev/n rootfs/dev/n",
+            ),
+            (
+                Op::Symlink(Symlink {
+                    target: Text::new("pts/ptmx").unwrap(),
+                    path: inner("/dev/ptmx"),
+                    existing: Existing::Replace,
+                }),
+                "ln -sf pts/ptmx rootfs/dev/ptmx",
+            ),
+            (Op::Mkdir(Mkdir { path: inner("a;b"), mode: 0o750 }), "mkdir -p -m 750 'rootfs/a;b'"),
+            (Op::RootReadOnly, "mount -o remount,bind,ro rootfs"),
+        ] {
+            assert_eq!(op.shell(), shell);
+        }
+    }
+
+    /// What is printed has to be a shell's language, whatever names it is about.
+    #[test]
+    fn a_shell_can_read_it() {
+        let evil = "/a'; touch x #\n$(b) \\";
+        for op in [
+            Op::Mask { path: inner(evil) },
+            Op::ReadOnly { path: inner(evil) },
+            Op::Console { path: inner(evil) },
+            node(NodeKind::Block, 0, NodeSource::Bind(host(evil))),
+        ] {
+            let check = std::process::Command::new("sh").args(["-n", "-c", &op.shell()]).output().unwrap();
+            assert!(check.status.success(), "{}", op.shell());
+        }
+        let echo = format!("printf %s {}", quote(evil));
+        let output = std::process::Command::new("sh").args(["-c", &echo]).output().unwrap();
+        assert_eq!(output.stdout, evil.as_bytes());
+    }
+}

@@ -85,8 +85,9 @@ fn a_target_swapped_during_the_mount() {
                     rustix::fs::renameat_with(CWD, &real, CWD, &evil, exchange).unwrap();
                 }
             });
-            for _ in 0..300 {
-                let op = bind(&source, "/real/x", &["bind"]);
+            for round in 0..300 {
+                // A new name each time, so that it has to be made as well.
+                let op = bind(&source, &format!("/real/{}", round / 2), &["bind"]);
                 if let Err(failure) = perform(&op, &mut sandbox.state) {
                     // The swap may be seen half-way: a refusal is as good as a mount inside.
                     let known = [Errno::EXIST, Errno::NOENT, Errno::NOTDIR, Errno::AGAIN, Errno::LOOP];
@@ -97,6 +98,8 @@ fn a_target_swapped_during_the_mount() {
         });
         let outside = mounts().into_iter().filter(|info| info.target.starts_with(&out)).count();
         assert_eq!(outside, 0, "a mount landed outside of the root");
+        let inside = mounts().into_iter().filter(|info| info.target.starts_with(&sandbox.rootfs)).count();
+        assert!(inside > 100, "nearly every mount was refused");
         assert_eq!(fs::read_dir(&out).unwrap().count(), 1, "something was made outside of the root");
     });
 }

@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use palisade_mount::{CopyUp, Existing, Node, NodeKind, NodeSource, Op, Options, Step};
+use palisade_mount::{CopyUp, Existing, Node, NodeKind, NodeSource, Op, Options, Step, detached_procfs};
 use rustix::fs::{CWD, Mode, OFlags, makedev};
 use rustix::io::Errno;
 use rustix::mount::MountFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, unlockpt};
 
-use crate::sandbox::{isolated, mount_at, mount_tmpfs};
+use crate::sandbox::{isolated, mount_at, mount_tmpfs, mounts};
 use crate::{bind, link, mkdir, mount, node, path};
 
 #[test]
@@ -256,5 +256,20 @@ fn order_matters() {
         assert_eq!((failure.step, failure.errno), (Step::CheckOrder, Errno::XDEV));
         assert_eq!(sandbox.refuse(&Op::PivotRoot).step, Step::CheckOrder);
         sandbox.perform(&mount("tmpfs", "/x", &[]));
+    });
+}
+
+#[test]
+fn a_detached_procfs_is_real_and_out_of_reach() {
+    isolated("content::a_detached_procfs_is_real_and_out_of_reach", |sandbox| {
+        let before = mounts().len();
+        let proc = detached_procfs().unwrap();
+        assert_eq!(rustix::fs::fstatfs(&proc).unwrap().f_type, rustix::fs::PROC_SUPER_MAGIC);
+        assert_eq!(mounts().len(), before);
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&proc, "thread-self/comm", flags, Mode::empty()).unwrap();
+        assert_eq!(rustix::io::write(&file, b"palisade").unwrap(), 8);
+        assert_eq!(fs::read_to_string("/proc/thread-self/comm").unwrap(), "palisade\n");
+        sandbox.open_root();
     });
 }

@@ -1,4 +1,5 @@
 //! Performs operations for real, each test in a mount namespace and a process of its own.
+#![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod attacks;
