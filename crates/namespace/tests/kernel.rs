@@ -1,4 +1,5 @@
 //! What the order of the steps relies on, asked of the kernel. Needs root.
+#![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::fs::File;
