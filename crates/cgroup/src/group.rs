@@ -188,7 +188,7 @@ impl Group {
 
     /// Returns the path to show for one from the anchor.
     pub(crate) fn full(&self, path: &str) -> PathBuf {
-        self.anchor_path.join(path)
+        if path.is_empty() { self.anchor_path.clone() } else { self.anchor_path.join(path) }
     }
 }
 

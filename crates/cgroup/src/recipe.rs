@@ -158,7 +158,7 @@ impl Recipe {
     }
 
     fn at(&self, path: &str) -> String {
-        self.anchor.join(path).display().to_string()
+        quote(&self.anchor.join(path).to_string_lossy())
     }
 }
 
