@@ -9,9 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::interrupt::Interrupt;
+use crate::privilege;
 
 /// How often a silent program is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -151,12 +153,23 @@ fn send_lines(reader: PipeReader, sender: &Sender<String>) {
 
 /// Signals the whole group and says when; that it is gone already is no failure.
 fn end_group(child: &Child, signal: Signal) -> Instant {
-    if let Err(error) = kill_process_group(Pid::from_child(child), signal)
-        && error != rustix::io::Errno::SRCH
-    {
-        eprintln!("xtask: kill process group {}: {error}", child.id());
+    let result = match kill_process_group(Pid::from_child(child), signal) {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        // What sudo started belongs to root.
+        Err(Errno::PERM) => end_group_as_root(child, signal),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = result {
+        eprintln!("xtask: kill process group {}: {error:#}", child.id());
     }
     Instant::now()
+}
+
+fn end_group_as_root(child: &Child, signal: Signal) -> Result<()> {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{}", signal.as_raw())).arg("--").arg(format!("-{}", child.id()));
+    privilege::lend(kill)?.status().context("execute kill")?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod bench;
 mod child;
 mod interrupt;
 mod need;
+mod privilege;
 mod tally;
 mod test;
 mod tidy;

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::child::succeed;
 use crate::interrupt::Interrupt;
+use crate::privilege;
 use crate::vm::kernel;
 use crate::workspace::Workspace;
 
@@ -36,7 +37,7 @@ impl Need {
     /// Tells whether the thing is there.
     pub(crate) fn is_met(self, workspace: &Workspace) -> bool {
         match self {
-            Self::Root => rustix::process::geteuid().is_root(),
+            Self::Root => privilege::is_at_hand(),
             Self::Busybox => fs::read(BUSYBOX).is_ok_and(|image| is_static(&image)),
             Self::IdMaps => in_path("newuidmap").is_some() && in_path("newgidmap").is_some(),
             Self::Qemu => in_path("qemu-system-x86_64").is_some(),
@@ -66,40 +67,34 @@ impl Need {
     }
 }
 
-/// Installs what is missing of `needs`, after saying what that is; `Root` stays as it is.
+/// Installs what is missing of `needs`, after saying what that is; for `Root` it asks.
 pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let missing = needs.iter().filter(|need| !need.is_met(workspace));
     let mut packages: Vec<&str> = missing.filter_map(|need| need.package()).collect();
-    if !needs.is_empty() {
+    if needs.contains(&Need::Root) {
         packages.extend(PEERS.iter().filter(|peer| in_path(peer).is_none()));
+    }
+    if !packages.is_empty() || needs.contains(&Need::Root) {
+        privilege::ask()?;
     }
     if !packages.is_empty() {
         println!("setup: installing with apt-get: {}", packages.join(" "));
-        succeed(apt_get(&["update"]), interrupt)?;
+        succeed(apt_get(&["update"])?, interrupt)?;
         let install = ["install", "--yes", "--no-install-recommends"];
-        succeed(apt_get(&[&install[..], &packages].concat()), interrupt)?;
+        succeed(apt_get(&[&install[..], &packages].concat())?, interrupt)?;
     }
     if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
         println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
         kernel::fetch(workspace, interrupt)?;
     }
-    let lacking = needs.iter().filter(|need| **need != Need::Root && !need.is_met(workspace));
-    let lacking: Vec<&str> = lacking.map(|need| need.name()).collect();
-    if !lacking.is_empty() {
-        bail!("setup: still not there: {}", lacking.join(", "));
-    }
     Ok(())
 }
 
 /// Builds a call of apt-get that asks nothing, as root where this program is not.
-pub(crate) fn apt_get(arguments: &[&str]) -> Command {
+pub(crate) fn apt_get(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new("apt-get");
-    if !rustix::process::geteuid().is_root() {
-        command = Command::new("sudo");
-        command.arg("apt-get");
-    }
-    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-    command
+    command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    privilege::lend(command)
 }
 
 /// Finds a program the way a shell does, and where a plain user's path lacks them in the system's directories.

@@ -53,7 +53,10 @@ pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     let tiers = if request.tiers.is_empty() { Tier::value_variants() } else { &request.tiers };
     if request.setup {
         let needs: Vec<Need> = tiers.iter().flat_map(|tier| tier.needs()).copied().collect();
-        need::provide(&needs, &workspace, &interrupt)?;
+        if let Err(error) = need::provide(&needs, &workspace, &interrupt) {
+            // The tiers that lack something for it fail by name; the others still have something to say.
+            eprintln!("setup: {error:#}");
+        }
     }
     let (ready, lacking): (Vec<Tier>, Vec<Tier>) =
         tiers.iter().partition(|tier| missing(**tier, &workspace).is_empty());
@@ -75,9 +78,10 @@ fn missing(tier: Tier, workspace: &Workspace) -> Vec<&'static str> {
 fn lacking_row(tier: Tier, request: &Arguments, workspace: &Workspace) -> Row {
     let lacks = missing(tier, workspace).join(", ");
     let name = tier.name();
-    let remedy = match Need::Root.is_met(workspace) || !tier.needs().contains(&Need::Root) {
-        true => format!("cargo xtask test --setup --tier {name}"),
-        false => format!("sudo --preserve-env=PATH,HOME cargo xtask test --setup --tier {name}"),
+    let setup = format!("cargo xtask test --setup --tier {name}");
+    let remedy = match tier.needs().contains(&Need::Root) && need::in_path("sudo").is_none() {
+        true if !Need::Root.is_met(workspace) => format!("su --preserve-environment -c '{setup}'"),
+        _ => setup,
     };
     let why = format!("needs {lacks}: `{remedy}`");
     let (outcome, tally) = match request.setup {

@@ -12,7 +12,8 @@ use super::{LONGEST_TIER, Session};
 use crate::account::Account;
 use crate::artifact::Programs;
 use crate::child::stream;
-use crate::need::{BUSYBOX, Need};
+use crate::need::BUSYBOX;
+use crate::privilege;
 use crate::tier::Tier;
 
 /// Runs the tests with the rights of root.
@@ -22,7 +23,7 @@ pub(super) fn run_as_root(
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let stage = Stage::create("root", programs)?;
-    run(stage.command(Tier::HostRoot, session.arguments), session, on_line)
+    run(privilege::lend(stage.command(Tier::HostRoot, session.arguments))?, session, on_line)
 }
 
 /// Runs the tests as an ordinary user: one made for it, or where this program is not root, its own.
@@ -33,7 +34,10 @@ pub(super) fn run_as_user(
 ) -> Result<()> {
     let stage = Stage::create("user", programs)?;
     let mut command = stage.command(Tier::HostUser, session.arguments);
-    if !Need::Root.is_met(session.workspace) {
+    if !privilege::is_root() {
+        if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+            command.env("XDG_RUNTIME_DIR", stage.runtime()?);
+        }
         return run(command, session, on_line);
     }
     let account = Account::create(&stage.directory)?;
@@ -75,6 +79,15 @@ impl Stage {
         fs::create_dir(stage.directory.join("scratch")).context("create the scratch directory")?;
         open_to_all(&stage.directory.join("scratch"))?;
         Ok(stage)
+    }
+
+    /// Makes what a login would have made: a place for sockets and state that nobody else can enter.
+    fn runtime(&self) -> Result<PathBuf> {
+        let path = self.directory.join("runtime");
+        fs::create_dir(&path).with_context(|| format!("create {}", path.display()))?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("chmod 700 {}", path.display()))?;
+        Ok(path)
     }
 
     /// Builds the call of the tests with an environment that holds nothing of the caller's.

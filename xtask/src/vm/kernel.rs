@@ -43,7 +43,7 @@ pub(crate) fn fetch(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> 
     let package = match newest()? {
         Some(package) => package,
         None => {
-            succeed(apt_get(&["update"]), interrupt)?;
+            succeed(apt_get(&["update"])?, interrupt)?;
             newest()?.with_context(|| format!("apt-cache depends {PACKAGE}: no such package"))?
         }
     };
