@@ -49,16 +49,59 @@ impl Device {
     }
 }
 
+/// The directory that the last node or link went to. Most of them go to `/dev`, one after the other.
+#[derive(Debug)]
+pub(crate) struct Place {
+    parent: OwnedFd,
+    above: [u8; Self::LONGEST],
+    length: usize,
+}
+
+impl Place {
+    const LONGEST: usize = 32;
+
+    fn is(&self, above: &[u8]) -> bool {
+        self.above.get(..self.length) == Some(above)
+    }
+}
+
+/// Finds where a node or a link goes.
+fn take_place(path: &CStr, state: &mut State) -> Result<(OwnedFd, Name), Failure> {
+    let (above, name) = resolve::split(path.to_bytes())?;
+    match state.place.take() {
+        Some(place) if place.is(above) => Ok((place.parent, Name::new(name)?)),
+        _ => resolve::locate(state.opened_root()?, path, Links::Follow),
+    }
+}
+
+/// Keeps the directory for the operation that comes next.
+fn keep_place(path: &CStr, parent: OwnedFd, state: &mut State) -> Result<(), Failure> {
+    let (from, _) = resolve::split(path.to_bytes())?;
+    let mut above = [0; Place::LONGEST];
+    if from.len() <= above.len() {
+        for (to, from) in above.iter_mut().zip(from) {
+            *to = *from;
+        }
+        state.place = Some(Place { parent, above, length: from.len() });
+    }
+    Ok(())
+}
+
 /// Makes a node, or binds the host's.
 pub(crate) fn node(op: &Node, state: &mut State) -> Result<(), Failure> {
     state.clear_umask();
-    let (parent, name) = resolve::locate(state.opened_root()?, &op.path, Links::Follow)?;
+    let (parent, name) = take_place(&op.path, state)?;
+    node_at(op, &parent, &name, state)?;
+    keep_place(&op.path, parent, state)
+}
+
+fn node_at(op: &Node, parent: &OwnedFd, name: &Name, state: &State) -> Result<(), Failure> {
     match &op.source {
-        NodeSource::Make => make(op, parent.as_fd(), &name),
-        NodeSource::Bind(host) => bind_node(op, host, parent.as_fd(), &name, state),
-        NodeSource::MakeOrBind(host) => match make(op, parent.as_fd(), &name) {
+        NodeSource::Make => make(op, parent.as_fd(), name),
+        NodeSource::Bind(host) => bind_node(op, host, parent.as_fd(), name, state),
+        NodeSource::MakeOrBind(host) => match make(op, parent.as_fd(), name) {
             Err(failure) if failure.step == Step::MknodAt && failure.errno == Errno::PERM => {
-                bind_node(op, host, parent.as_fd(), &name, state)
+                bind_node(op, host, parent.as_fd(), name, state)
             }
             result => result,
         },
@@ -109,15 +152,19 @@ fn bind_node(
 /// Makes a symbolic link.
 pub(crate) fn symlink(op: &Symlink, state: &mut State) -> Result<(), Failure> {
     state.clear_umask();
-    let root = state.opened_root()?;
-    let (parent, name) = resolve::locate(root, &op.path, Links::Follow)?;
+    let (parent, name) = take_place(&op.path, state)?;
+    symlink_at(op, &parent, &name)?;
+    keep_place(&op.path, parent, state)
+}
+
+fn symlink_at(op: &Symlink, parent: &OwnedFd, name: &Name) -> Result<(), Failure> {
     let target: &CStr = &op.target;
-    match symlinkat(target, &parent, name.as_c_str()) {
+    match symlinkat(target, parent, name.as_c_str()) {
         Err(Errno::EXIST) => {}
         result => return result.at(Step::SymlinkAt),
     }
     let mut text = [MaybeUninit::uninit(); 4096];
-    if let Ok((text, _)) = readlinkat_raw(&parent, name.as_c_str(), &mut text)
+    if let Ok((text, _)) = readlinkat_raw(parent, name.as_c_str(), &mut text)
         && *text == *target.to_bytes()
     {
         return Ok(());
@@ -125,8 +172,8 @@ pub(crate) fn symlink(op: &Symlink, state: &mut State) -> Result<(), Failure> {
     if op.existing == Existing::Keep {
         return Err(Failure::new(Step::SymlinkAt, Errno::EXIST));
     }
-    unlinkat(&parent, name.as_c_str(), AtFlags::empty()).at(Step::UnlinkAt)?;
-    symlinkat(target, &parent, name.as_c_str()).at(Step::SymlinkAt)
+    unlinkat(parent, name.as_c_str(), AtFlags::empty()).at(Step::UnlinkAt)?;
+    symlinkat(target, parent, name.as_c_str()).at(Step::SymlinkAt)
 }
 
 /// Binds the slave that the runtime opened onto the console's name, which must not be a link.

@@ -41,6 +41,7 @@ pub struct State {
     pub(crate) console: Option<OwnedFd>,
     pub(crate) null: Option<OwnedFd>,
     pub(crate) empty: Option<OwnedFd>,
+    pub(crate) place: Option<node::Place>,
     pub(crate) phase: Phase,
     pub(crate) old_root: OldRoot,
     umask: Umask,
@@ -61,6 +62,7 @@ impl State {
             console: None,
             null: None,
             empty: None,
+            place: None,
             phase: Phase::Outside,
             old_root: OldRoot::Shared,
             umask: Umask::Inherited,
@@ -110,6 +112,10 @@ impl State {
 /// Allocates nothing, takes no lock and does not panic. A failure leaves what was already attached: the
 /// mount namespace is the container's own and goes with it.
 pub fn perform(op: &Op, state: &mut State) -> Result<(), Failure> {
+    if !matches!(op, Op::Node(_) | Op::Symlink(_)) {
+        // Anything else may change where the path leads.
+        state.place = None;
+    }
     match op {
         Op::Propagation(propagation) => root::change_old(*propagation, state),
         Op::OpenRoot(open) => root::open(open, state),

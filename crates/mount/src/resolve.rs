@@ -18,6 +18,8 @@ pub(crate) enum Links {
 
 /// `PATH_MAX`, the NUL included.
 const PATH: usize = 4096;
+/// `NAME_MAX` and the NUL.
+const NAME: usize = 256;
 /// As many links as the kernel itself follows in one path.
 const MAX_LINKS: u32 = 40;
 /// A rename or a mount elsewhere makes the kernel give up with `EAGAIN`; it passes.
@@ -26,14 +28,14 @@ const MAX_TRIES: u32 = 128;
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A path on the stack, always NUL-terminated.
-struct Buffer {
-    bytes: [u8; PATH],
+struct Buffer<const SIZE: usize = PATH> {
+    bytes: [u8; SIZE],
     length: usize,
 }
 
-impl Buffer {
+impl<const SIZE: usize> Buffer<SIZE> {
     const fn new() -> Self {
-        Self { bytes: [0; PATH], length: 0 }
+        Self { bytes: [0; SIZE], length: 0 }
     }
 
     fn of(parts: &[&[u8]]) -> Result<Self, Failure> {
@@ -41,7 +43,7 @@ impl Buffer {
         for byte in parts.iter().flat_map(|part| part.iter()) {
             // The last place is the NUL's.
             match buffer.bytes.get_mut(buffer.length) {
-                Some(place) if buffer.length < PATH - 1 => *place = *byte,
+                Some(place) if buffer.length < SIZE - 1 => *place = *byte,
                 _ => return Err(Failure::new(Step::CheckPath, Errno::NAMETOOLONG)),
             }
             buffer.length += 1;
@@ -59,10 +61,10 @@ impl Buffer {
 }
 
 /// One component of a path.
-pub(crate) struct Name(Buffer);
+pub(crate) struct Name(Buffer<NAME>);
 
 impl Name {
-    fn new(bytes: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn new(bytes: &[u8]) -> Result<Self, Failure> {
         Ok(Self(Buffer::of(&[bytes])?))
     }
 
@@ -157,7 +159,7 @@ pub(crate) fn open_name(parent: BorrowedFd<'_>, name: &Name) -> Result<OwnedFd, 
 /// Finds the directory that a path's last component belongs in, making what is missing, and that component,
 /// which is not followed.
 pub(crate) fn locate(root: BorrowedFd<'_>, path: &CStr, links: Links) -> Result<(OwnedFd, Name), Failure> {
-    let mut full = Buffer::of(&[path.to_bytes()])?;
+    let mut full: Buffer = Buffer::of(&[path.to_bytes()])?;
     for _ in 0..MAX_LINKS {
         match locate_once(root, &full, links)? {
             Found::Place { parent, name, .. } => return Ok((parent, name)),
@@ -179,7 +181,7 @@ fn make_at(
     step: Step,
     make: impl Fn(BorrowedFd<'_>, &CStr) -> Result<(), Errno>,
 ) -> Result<(OwnedFd, Name), Failure> {
-    let mut full = Buffer::of(&[path.to_bytes()])?;
+    let mut full: Buffer = Buffer::of(&[path.to_bytes()])?;
     for _ in 0..MAX_LINKS {
         let (parent, name, start) = match locate_once(root, &full, links)? {
             Found::Place { parent, name, start } => (parent, name, start),
@@ -202,6 +204,19 @@ fn make_at(
     Err(Failure::new(Step::ReadlinkAt, Errno::LOOP))
 }
 
+/// Takes a path apart before its last component, which has to be a name.
+pub(crate) fn split(path: &[u8]) -> Result<(&[u8], &[u8]), Failure> {
+    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
+    let (path, _) = path.split_at(end);
+    let start = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    let (above, name) = path.split_at(start);
+    if matches!(name, b"" | b"." | b"..") {
+        return Err(Failure::new(Step::CheckPath, Errno::INVAL));
+    }
+    Ok((above, name))
+}
+
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box it on")]
 enum Found {
     /// The directory, the component, and where in the path the component begins.
     Place { parent: OwnedFd, name: Name, start: usize },
@@ -210,19 +225,12 @@ enum Found {
 }
 
 fn locate_once(root: BorrowedFd<'_>, full: &Buffer, links: Links) -> Result<Found, Failure> {
-    let bytes = full.as_bytes();
-    let end = bytes.iter().rposition(|byte| *byte != b'/').map_or(0, |at| at + 1);
-    let (bytes, _) = bytes.split_at(end);
-    let start = bytes.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
-    let (above, name) = bytes.split_at(start);
-    if matches!(name, b"" | b"." | b"..") {
-        return Err(Failure::new(Step::CheckPath, Errno::INVAL));
-    }
+    let (above, name) = split(full.as_bytes())?;
     let parent = match open_or_walk(root, above, name, links)? {
         Walked::Directory(parent) => parent,
         Walked::Link(rest) => return Ok(Found::Link(rest)),
     };
-    Ok(Found::Place { parent, name: Name::new(name)?, start })
+    Ok(Found::Place { parent, name: Name::new(name)?, start: above.len() })
 }
 
 #[expect(clippy::large_enum_variant, reason = "there is no heap to box it on")]
@@ -234,7 +242,7 @@ enum Walked {
 /// Opens the directory `above`, or walks down to it and makes what is missing.
 fn open_or_walk(root: BorrowedFd<'_>, above: &[u8], name: &[u8], links: Links) -> Result<Walked, Failure> {
     // An empty path would be no path at all.
-    let whole = if above.is_empty() { Buffer::of(&[b"/"])? } else { Buffer::of(&[above])? };
+    let whole: Buffer = if above.is_empty() { Buffer::of(&[b"/"])? } else { Buffer::of(&[above])? };
     match open(root, whole.as_c_str(), DIRECTORY, links) {
         Err(failure) if failure.errno == Errno::NOENT => {}
         result => return result.map(Walked::Directory),
@@ -245,7 +253,7 @@ fn open_or_walk(root: BorrowedFd<'_>, above: &[u8], name: &[u8], links: Links) -
         let end = start + component.len();
         if !component.is_empty() {
             let (upto, rest) = above.split_at(end);
-            match open(root, Buffer::of(&[upto])?.as_c_str(), DIRECTORY, links) {
+            match open(root, Buffer::<PATH>::of(&[upto])?.as_c_str(), DIRECTORY, links) {
                 Ok(next) => here = next,
                 Err(failure) if failure.errno == Errno::NOENT => {
                     let missing = Name::new(component)?;
@@ -254,7 +262,7 @@ fn open_or_walk(root: BorrowedFd<'_>, above: &[u8], name: &[u8], links: Links) -
                             return Err(Failure::new(Step::ReadlinkAt, Errno::LOOP));
                         }
                         let (before, _) = above.split_at(start);
-                        let tail = Buffer::of(&[rest, name])?;
+                        let tail: Buffer = Buffer::of(&[rest, name])?;
                         return Ok(Walked::Link(substitute(before, &link, tail.as_bytes())?));
                     }
                     let flags = DIRECTORY | OFlags::NOFOLLOW;
