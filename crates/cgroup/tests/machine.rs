@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A path that no other test run uses.
 fn path(name: &str) -> GroupPath {
@@ -262,10 +262,11 @@ fn sleeper(group: &Group) -> Shell {
     shell
 }
 
-/// Reads how often a process has been switched to, which stands still while it is frozen.
-fn switches(pid: Pid) -> String {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero())).unwrap();
-    status.lines().filter(|line| line.contains("ctxt_switches")).collect()
+/// Reads the CPU time of a process in ticks, fields 14 and 15 of proc_pid_stat(5).
+fn ticks(pid: Pid) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2);
+    fields.map(|field| field.parse::<u64>().unwrap()).sum()
 }
 
 #[test]
@@ -273,17 +274,20 @@ fn a_frozen_process_makes_no_progress_and_can_be_killed() {
     let Some(layout) = layout("freeze") else { return };
     for layout in [layout.clone(), without_v1_freezer(&layout)] {
         let guard = make(&layout, "freeze", &Limits::default());
-        let script = "while :; do sleep 0.01; done";
+        let script = "while :; do :; done";
         let mut busy = Shell(Command::new("sh").arg("-c").arg(script).spawn().unwrap());
         guard.0.attach(busy.pid()).unwrap();
         guard.0.freeze().unwrap();
         assert_eq!(guard.0.freezer_state().unwrap(), FreezerState::Frozen);
-        let before = switches(busy.pid());
-        std::thread::sleep(Duration::from_millis(60));
-        assert_eq!(switches(busy.pid()), before);
+        let before = ticks(busy.pid());
+        std::thread::sleep(Duration::from_millis(150));
+        assert_eq!(ticks(busy.pid()), before);
         guard.0.thaw().unwrap();
-        std::thread::sleep(Duration::from_millis(60));
-        assert_ne!(switches(busy.pid()), before);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ticks(busy.pid()) == before {
+            assert!(Instant::now() < deadline, "the thawed process stands still");
+            std::thread::sleep(Duration::from_millis(10));
+        }
         assert_eq!(guard.0.freezer_state().unwrap(), FreezerState::Thawed);
 
         guard.0.freeze().unwrap();
