@@ -4,13 +4,14 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
+use palisade_mount::mountinfo::MountInfo;
 use palisade_mount::{
     Existing, HostPath, Kind, MoveRoot, NodeSource, Op, OpenRoot, Overlay, Parameter, Propagation, Reach,
     RootSource, Upper,
 };
 use rustix::fs::makedev;
 
-use crate::sandbox::{host, isolated, mount_at, mounts};
+use crate::sandbox::{host, isolated, mount_at, mounts, skipped};
 use crate::{bind, link, mask, mount, node, read_only};
 
 fn default_mounts() -> Vec<Op> {
@@ -144,18 +145,18 @@ fn an_overlay_of_many_layers() {
 
 #[test]
 fn a_v1_hierarchy_in_a_container() {
-    isolated("container::a_v1_hierarchy_in_a_container", |sandbox| {
-        let pids = mounts().into_iter().any(|info| info.fstype == "cgroup" && info.super_has("pids"));
-        if !pids {
-            eprintln!("SKIPPED: no v1 pids hierarchy is mounted on this host");
-            return;
-        }
+    let name = "container::a_v1_hierarchy_in_a_container";
+    let pids = |info: &MountInfo| info.fstype == "cgroup" && info.super_has("pids");
+    if !mounts().iter().any(pids) {
+        return skipped(name, "no v1 pids hierarchy is mounted here");
+    }
+    isolated(name, |sandbox| {
         sandbox.open_root();
         sandbox.perform(&mount("tmpfs", "/sys/fs/cgroup", &["mode=755"]));
         sandbox.perform(&mount("cgroup", "/sys/fs/cgroup/pids", &["nosuid", "ro", "pids"]));
         let info = mount_at(sandbox.rootfs.join("sys/fs/cgroup/pids"));
-        assert!(info.has("ro") && info.super_has("pids"), "{info:?}");
-        let host = mounts().into_iter().find(|info| info.fstype == "cgroup" && info.super_has("pids"));
+        assert!(info.has("ro") && pids(&info), "{info:?}");
+        let host = mounts().into_iter().find(pids);
         assert!(!host.unwrap().super_has("ro"), "the host's hierarchy became read-only");
     });
 }
