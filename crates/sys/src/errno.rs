@@ -142,6 +142,14 @@ pub const fn name(errno: Errno) -> &'static str {
     }
 }
 
+/// Gives an error number's name with its meaning: `EPERM (Operation not permitted)`.
+#[must_use]
+pub fn describe(errno: Errno) -> String {
+    let text = std::io::Error::from(errno).to_string();
+    let meaning = text.split(" (os error").next().unwrap_or(&text);
+    format!("{} ({meaning})", name(errno))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,5 +164,6 @@ mod tests {
         ] {
             assert_eq!(name(errno), expected);
         }
+        assert_eq!(describe(Errno::PERM), "EPERM (Operation not permitted)");
     }
 }

@@ -5,6 +5,7 @@
 pub mod bpf;
 pub mod clone;
 pub mod descriptor;
+pub mod directory;
 pub mod errno;
 pub mod launch;
 pub mod mount;

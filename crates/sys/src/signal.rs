@@ -72,3 +72,15 @@ pub fn next(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
     // SAFETY: a successful read filled the record.
     Ok(i32::try_from(unsafe { info.assume_init() }.ssi_signo).ok())
 }
+
+/// Makes a signal of its number, real-time signals among them, which have no constants of their own; none for what is
+/// not between 1 and 64.
+#[must_use]
+pub fn from_number(number: i32) -> Option<rustix::process::Signal> {
+    if !(1..=64).contains(&number) {
+        return None;
+    }
+    // SAFETY: the kernel has all numbers from 1 to 64, and rustix passes them on as they are; those that the C
+    // library reserves for itself (32, 33) matter only to handlers in this process, of which there are none.
+    Some(unsafe { rustix::process::Signal::from_raw_unchecked(number) })
+}

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{OnFailure, Program};
+use super::{Program, Tolerated};
 
 const PR_CAPBSET_DROP: u64 = 24;
 const PR_SET_KEEPCAPS: u64 = 8;
@@ -39,7 +39,7 @@ pub struct FilterInstruction {
 
 impl Program {
     fn report(&mut self, number: i64, arguments: &[u64], tag: u64) {
-        self.call(number, arguments, tag, OnFailure::Report);
+        self.call(number, arguments, tag, Tolerated::NONE);
     }
 
     /// Has a descriptor closed by the final exec.
@@ -63,7 +63,7 @@ impl Program {
     /// Takes a capability, by number, out of the bounding set. Needs CAP_SETPCAP. A number that the kernel does
     /// not know is no failure: it is in no set.
     pub fn drop_bounding(&mut self, capability: u64, tag: u64) {
-        self.call(libc::SYS_prctl, &[PR_CAPBSET_DROP, capability, 0, 0, 0], tag, OnFailure::Continue);
+        self.call(libc::SYS_prctl, &[PR_CAPBSET_DROP, capability, 0, 0, 0], tag, Tolerated::INVALID);
     }
 
     /// Keeps the permitted capabilities over the change from user 0 to another one.
@@ -134,15 +134,8 @@ impl Program {
     }
 
     /// Executes a file; the arrays come from [`Program::string_array`].
-    pub fn execute(
-        &mut self,
-        path: &CStr,
-        arguments: u64,
-        environment: u64,
-        tag: u64,
-        on_failure: OnFailure,
-    ) {
+    pub fn execute(&mut self, path: &CStr, arguments: u64, environment: u64, tag: u64, tolerated: Tolerated) {
         let path = self.string(path);
-        self.call(libc::SYS_execve, &[path, arguments, environment], tag, on_failure);
+        self.call(libc::SYS_execve, &[path, arguments, environment], tag, tolerated);
     }
 }

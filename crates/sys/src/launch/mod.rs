@@ -27,8 +27,8 @@ const ELF_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 const CODE: usize = ELF_HEADER + 2 * PROGRAM_HEADER;
 
-// rbx walks over the calls. A call is nine words: number, six arguments, tag, what to do on failure.
-// A failed call writes (tag, errno) to the report descriptor and exits with 127.
+// rbx walks over the calls. A call is nine words: number, six arguments, tag, tolerated errors.
+// A call that fails otherwise writes (tag, errno) to the report descriptor and exits with 127.
 std::arch::global_asm!(
     ".pushsection .rodata",
     ".balign 8",
@@ -52,9 +52,12 @@ std::arch::global_asm!(
     "add rbx, 72",
     "jmp 2b",
     "3:",
-    "cmp qword ptr [rbx + 64], 0",
-    "jne 4b",
     "neg rax",
+    "cmp rax, 63",
+    "ja 5f",
+    "bt qword ptr [rbx + 64], rax",
+    "jc 4b",
+    "5:",
     "push rax",
     "push qword ptr [rbx + 56]",
     "mov eax, 1",
@@ -76,13 +79,18 @@ unsafe extern "C" {
     static palisade_launch_end: u8;
 }
 
-/// What the image does when a call fails.
+/// With which errors of a call the image goes on with the next one, a bit for each errno below 64. With any other
+/// it reports the call's tag and the errno and exits with 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
-    /// Reports the call's tag and the errno and exits with 127.
-    Report,
-    /// Goes on with the next call.
-    Continue,
+pub struct Tolerated(u64);
+
+impl Tolerated {
+    /// Every failure is reported.
+    pub const NONE: Self = Self(0);
+    /// The capability is unknown to this kernel.
+    pub const INVALID: Self = Self(1 << libc::EINVAL);
+    /// The file is not there or may not be executed, as `execvp(3)` searches on.
+    pub const MISSING: Self = Self(1 << libc::ENOENT | 1 << libc::ENOTDIR | 1 << libc::EACCES);
 }
 
 /// A list of system calls that becomes a launch image.
@@ -129,14 +137,14 @@ impl Program {
     }
 
     /// Appends a system call. `tag` names it in a report.
-    pub fn call(&mut self, number: i64, arguments: &[u64], tag: u64, on_failure: OnFailure) {
+    pub fn call(&mut self, number: i64, arguments: &[u64], tag: u64, tolerated: Tolerated) {
         let mut call = [0; 9];
         call[0] = number.cast_unsigned();
         for (place, argument) in call[1..7].iter_mut().zip(arguments) {
             *place = *argument;
         }
         call[7] = tag;
-        call[8] = u64::from(on_failure == OnFailure::Continue);
+        call[8] = tolerated.0;
         self.calls.push(call);
     }
 
@@ -268,8 +276,8 @@ mod tests {
         let path = program.string(c"/bin/sh");
         let arguments = program.string_array(&[c"sh", c"-c", c"test \"$A\" = b && exit 7"]);
         let environment = program.string_array(&[c"A=b"]);
-        program.call(libc::SYS_execve, &[0, 0, 0], 1, OnFailure::Continue);
-        program.call(libc::SYS_execve, &[path, arguments, environment], 2, OnFailure::Report);
+        program.call(libc::SYS_execve, &[0, 0, 0], 1, Tolerated(1 << libc::EFAULT));
+        program.call(libc::SYS_execve, &[path, arguments, environment], 2, Tolerated::NONE);
         assert_eq!(run(program, 2), 7);
     }
 
@@ -281,7 +289,7 @@ mod tests {
         rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty()).unwrap();
         let mut program = Program::new();
         let path = program.string(c"/does/not/exist");
-        program.call(libc::SYS_execve, &[path, 0, 0], 41, OnFailure::Report);
+        program.call(libc::SYS_execve, &[path, 0, 0], 41, Tolerated::NONE);
         assert_eq!(run(program, writer.as_raw_fd()), 127);
         let mut report = [0u8; REPORT_SIZE];
         reader.read_exact(&mut report).unwrap();
@@ -292,7 +300,7 @@ mod tests {
     #[test]
     fn an_image_cannot_be_written() {
         let mut program = Program::new();
-        program.call(libc::SYS_exit_group, &[0], 0, OnFailure::Report);
+        program.call(libc::SYS_exit_group, &[0], 0, Tolerated::NONE);
         let image = program.seal(2).unwrap();
         assert_eq!(rustix::io::pwrite(&image, b"x", 0), Err(Errno::PERM));
         assert_eq!(rustix::fs::ftruncate(&image, 0), Err(Errno::PERM));
