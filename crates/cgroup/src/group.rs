@@ -74,6 +74,17 @@ impl Group {
         self.places.iter().flatten()
     }
 
+    /// Returns the directory that all of the group's directories are below.
+    pub fn anchor(&self) -> &std::path::Path {
+        &self.anchor_path
+    }
+
+    /// Returns the `tasks` files of the v1 hierarchies, from the anchor; see [`Group::tasks_files`].
+    pub fn tasks(&self) -> impl Iterator<Item = String> {
+        let v1 = self.directories().filter(|directory| directory.version == Version::V1);
+        v1.map(|directory| join(&directory.path, "tasks"))
+    }
+
     /// Returns the files into which a single-threaded process writes `0` to enter the group on v1.
     ///
     /// That takes a hundredth of the time that a pid written to `cgroup.procs` takes on a machine that was idle,

@@ -138,8 +138,27 @@ impl Recipe {
         &self.directories[setting.directory]
     }
 
+    /// Tells whether the group has a directory in a hierarchy of that version.
+    #[must_use]
+    pub fn has_version(&self, version: Version) -> bool {
+        self.directories.iter().any(|directory| directory.version == version)
+    }
+
+    /// Returns the `tasks` files of the v1 hierarchies, from the anchor; see [`crate::Group::tasks_files`].
+    pub fn tasks(&self) -> impl Iterator<Item = String> {
+        let v1 = self.directories.iter().filter(|directory| directory.version == Version::V1);
+        v1.map(|directory| join(&directory.path, "tasks"))
+    }
+
     /// Returns the operations of all stages in their order, each as the shell command that would do the same.
     pub fn commands(&self) -> Vec<String> {
+        let mut commands = self.making_commands();
+        commands.extend(self.limiting_commands());
+        commands
+    }
+
+    /// Returns the commands that make the group so that a process can enter.
+    pub fn making_commands(&self) -> Vec<String> {
         let mut commands: Vec<String> =
             self.directories.iter().map(|d| format!("mkdir -p {}", self.at(&d.path))).collect();
         if let Some(enable) = &self.enable {
@@ -150,11 +169,20 @@ impl Recipe {
                 commands.push(format!("echo {} > {file}", words.join(" ")));
             }
         }
-        for setting in self.prepare.iter().chain(&self.settings) {
-            let file = |name: &str| self.at(&join(&self.directory(setting).path, name));
-            commands.extend(setting.action.commands(&file));
-        }
+        commands.extend(self.setting_commands(&self.prepare));
         commands
+    }
+
+    /// Returns the commands that set the limits.
+    pub fn limiting_commands(&self) -> Vec<String> {
+        self.setting_commands(&self.settings).collect()
+    }
+
+    fn setting_commands(&self, settings: &[Setting]) -> impl Iterator<Item = String> {
+        settings.iter().flat_map(|setting| {
+            let file = |name: &str| self.at(&join(&self.directory(setting).path, name));
+            setting.action.commands(&file)
+        })
     }
 
     fn at(&self, path: &str) -> String {
