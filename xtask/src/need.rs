@@ -69,10 +69,6 @@ impl Need {
 
 /// Installs what is missing of `needs`, after saying what that is; for `Root` it asks.
 pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
-    if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
-        println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
-        kernel::fetch(workspace, interrupt)?;
-    }
     let missing = needs.iter().filter(|need| !need.is_met(workspace));
     let mut packages: Vec<&str> = missing.filter_map(|need| need.package()).collect();
     if needs.contains(&Need::Root) {
@@ -86,6 +82,10 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
         succeed(apt_get(&["update"])?, interrupt)?;
         let install = ["install", "--yes", "--no-install-recommends"];
         succeed(apt_get(&[&install[..], &packages].concat())?, interrupt)?;
+    }
+    if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
+        println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
+        kernel::fetch(workspace, interrupt)?;
     }
     Ok(())
 }

@@ -1,2 +1,37 @@
-//! The container runtime: plan, execution, lifecycle, and the palisade binary.
+//! The container runtime: from a configuration to a plan to a running container.
+//!
+//! ```text
+//! config.json ──▶ Spec ─┐
+//!                       ├─ compile ─▶ Plan ─ execute ─▶ a running container and its record
+//!        Host (facts) ──┘
+//! ```
+//! [`compile`] is pure; [`execute`] and `init` are the two interpreters of a [`plan::Plan`], one on each side of the
+//! clone; [`Container`] has the verbs.
 #![forbid(unsafe_code)]
+
+pub mod compile;
+pub mod plan;
+
+mod error;
+mod execute;
+mod features;
+mod hooks;
+mod host;
+mod id;
+mod init;
+mod launch;
+mod lifecycle;
+mod record;
+mod terminal;
+
+pub use error::{Error, ErrorKind, Result};
+pub use execute::{Event, Process, Started};
+pub use features::features;
+pub use host::{Delegation, Host, state_directory};
+pub use id::ContainerId;
+pub use lifecycle::{
+    Bundle, Container, CreateRequest, Created, End, ExecOptions, Force, Foreground, Reach, Store,
+    parse_signal, ran_out_of_memory,
+};
+pub use record::{ProcessRecord, Record};
+pub use terminal::{Relay, send_master};

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use crate::child::{succeed, words};
 use crate::interrupt::Interrupt;
 use crate::need::apt_get;
-use crate::privilege;
 use crate::workspace::Workspace;
 
 /// The package that always depends on the newest versioned one.
@@ -41,11 +40,13 @@ pub(crate) fn fetch(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> 
     let fetched = directory.join("fetched");
     remove(&fetched)?;
     fs::create_dir_all(&fetched).with_context(|| format!("create {}", fetched.display()))?;
-    // Old lists name versions that the archive no longer has; without root they have to do.
-    if privilege::is_at_hand() {
-        succeed(apt_get(&["update"])?, interrupt)?;
-    }
-    let package = newest()?.with_context(|| format!("apt-cache depends {PACKAGE}: no such package"))?;
+    let package = match newest()? {
+        Some(package) => package,
+        None => {
+            succeed(apt_get(&["update"])?, interrupt)?;
+            newest()?.with_context(|| format!("apt-cache depends {PACKAGE}: no such package"))?
+        }
+    };
     let mut download = Command::new("apt-get");
     // The user that apt would download as cannot write below a directory that is root's own.
     download.args(["-qq", "-o", "APT::Sandbox::User=root", "download", &package]).current_dir(&fetched);

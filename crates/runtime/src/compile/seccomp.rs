@@ -1,7 +1,25 @@
 //! `/linux/seccomp` of config.json to a profile.
 
+use super::Draft;
+use crate::plan::ExecOp;
 use oci_spec::runtime as oci;
 use palisade_seccomp::{Action, Arch, Argument, Flag, Operator, Profile, Syscall};
+
+/// Compiles the seccomp section for the exec list; none when it allows everything.
+pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::LinuxSeccomp) -> Option<ExecOp> {
+    match palisade_seccomp::compile(&profile(section)) {
+        Ok(filter) => {
+            let instructions = filter.instructions.len();
+            Some(ExecOp::Seccomp { filter, instructions })
+        }
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let message = format!("{}{hint}", error.cause());
+            draft.violations.add(format!("/linux/seccomp{}", error.place()), message);
+            None
+        }
+    }
+}
 
 /// Restates the seccomp section of a container's configuration
 /// ([config-linux.md, `seccomp`](https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#seccomp)).

@@ -1,0 +1,148 @@
+//! `exec`.
+
+use std::collections::HashSet;
+use std::os::fd::AsFd;
+
+use palisade_oci::{Capability, LinuxCapabilities, Process as ProcessSpec};
+use palisade_runtime::{
+    Container, Error, ExecOptions, Foreground, Host, Process, Relay, Result, Store, send_master,
+};
+use palisade_sys::signal;
+
+use crate::arguments::Exec;
+use crate::make::{check_descriptors, write_pid};
+
+pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
+    let container = store.find(&verb.id)?;
+    check_descriptors(verb.preserve_fds)?;
+    let process = process(verb, &container)?;
+    let terminal = process.terminal().unwrap_or(false);
+    if verb.detach && terminal && verb.console_socket.is_none() {
+        return Err(Error::new("--detach needs --console-socket for a process with a terminal"));
+    }
+    let host = Host::probe()?;
+    let _mask = signal::block_all();
+    let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
+    let record = |process: &Process| match &verb.pid_file {
+        Some(path) => write_pid(path, process.pid.as_raw_nonzero().get()),
+        None => Ok(()),
+    };
+    let options = ExecOptions {
+        process: &process,
+        preserve_fds: verb.preserve_fds,
+        record: &record,
+        observe: None,
+        signals: Some(signals.as_fd()),
+        stdio: None,
+    };
+    let started = container.exec(&host, options)?;
+    let relay = match (&verb.console_socket, started.terminal) {
+        (Some(socket), Some(master)) => {
+            send_master(socket, master.as_fd())?;
+            None
+        }
+        (None, Some(master)) => Some(Relay::begin(master)?),
+        (_, None) => None,
+    };
+    if verb.detach {
+        return Ok(0);
+    }
+    let end = Foreground { process: &started.process, signals: signals.as_fd(), relay }.wait()?;
+    Ok(end.code())
+}
+
+/// The process of a file, or the container's own with what the command line changes.
+fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
+    let mut process = match &verb.process {
+        Some(path) if verb.command.is_empty() => palisade_oci::load_as(path)?,
+        Some(_) => return Err(Error::new("--process and a command exclude each other")),
+        None if verb.command.is_empty() => return Err(Error::new("no command: give one, or --process FILE")),
+        None => pattern(verb, container)?,
+    };
+    if verb.process.is_none() || verb.tty {
+        process.set_terminal(Some(verb.tty));
+    }
+    if let Some(cwd) = &verb.cwd {
+        process.set_cwd(cwd.clone());
+    }
+    if !verb.env.is_empty() {
+        let mut env = process.env().clone().unwrap_or_default();
+        env.extend(verb.env.iter().cloned());
+        process.set_env(Some(env));
+    }
+    if verb.no_new_privs {
+        process.set_no_new_privileges(Some(true));
+    }
+    set_user(&mut process, verb)?;
+    if !verb.cap.is_empty() {
+        add_capabilities(&mut process, &verb.cap)?;
+    }
+    Ok(process)
+}
+
+fn pattern(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
+    let mut process = container.process_pattern()?;
+    process.set_args(Some(verb.command.clone()));
+    process.set_console_size(None);
+    Ok(process)
+}
+
+fn set_user(process: &mut ProcessSpec, verb: &Exec) -> Result<()> {
+    let mut user = process.user().clone();
+    if let Some(text) = &verb.user {
+        let number = |text: &str| {
+            text.parse::<u32>().ok().filter(|id| *id != u32::MAX).ok_or_else(|| {
+                Error::new(format!("--user {text:?} is no number between 0 and 4294967294"))
+                    .hint("names are not looked up: UID or UID:GID")
+            })
+        };
+        match text.split_once(':') {
+            Some((uid, gid)) => {
+                user.set_uid(number(uid)?);
+                user.set_gid(number(gid)?);
+            }
+            None => {
+                user.set_uid(number(text)?);
+            }
+        }
+    }
+    if !verb.additional_gids.is_empty() {
+        user.set_additional_gids(Some(verb.additional_gids.clone()));
+    }
+    process.set_user(user);
+    Ok(())
+}
+
+fn add_capabilities(process: &mut ProcessSpec, names: &[String]) -> Result<()> {
+    let mut wanted: HashSet<Capability> = HashSet::new();
+    for name in names {
+        let upper = name.to_uppercase();
+        let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
+        let capability = serde_json::from_value(serde_json::Value::String(full)).map_err(|_| {
+            Error::new(format!("--cap {name}: no such capability")).hint("see capabilities(7)")
+        })?;
+        wanted.insert(capability);
+    }
+    let mut sets = process.capabilities().clone().unwrap_or_else(empty);
+    let with = |set: &Option<HashSet<Capability>>| {
+        Some(set.iter().flatten().copied().chain(wanted.iter().copied()).collect::<HashSet<_>>())
+    };
+    let (bounding, effective, permitted) =
+        (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
+    sets.set_bounding(bounding);
+    sets.set_effective(effective);
+    sets.set_permitted(permitted);
+    process.set_capabilities(Some(sets));
+    Ok(())
+}
+
+fn empty() -> LinuxCapabilities {
+    let mut sets = LinuxCapabilities::default();
+    let none = || Some(HashSet::new());
+    sets.set_bounding(none());
+    sets.set_effective(none());
+    sets.set_permitted(none());
+    sets.set_inheritable(none());
+    sets.set_ambient(none());
+    sets
+}

@@ -1,0 +1,144 @@
+//! `create` and `run`.
+
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use palisade_runtime::compile::{Begin, Compiled, EnterRoot};
+use palisade_runtime::{
+    Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Force, Foreground, Host, Relay,
+    Result, Store, send_master,
+};
+use palisade_sys::signal;
+
+use crate::arguments::{Make, Run};
+use crate::log::Log;
+use crate::plan::Explain;
+
+pub(crate) fn create(verb: &Make, store: &Store, log: &Log) -> Result<u8> {
+    let host = Host::probe()?;
+    let bundle = load(verb)?;
+    if wants_terminal(&bundle) && verb.console_socket.is_none() {
+        return Err(Error::new(
+            "/process/terminal: create needs --console-socket for a container with a terminal",
+        ));
+    }
+    let _mask = signal::block_all();
+    let created = make(verb, &host, &bundle, store, Begin::OnStart, log)?;
+    match hand_over(verb, &created) {
+        Ok(()) => Ok(0),
+        Err(error) => Err(undo(&host, created, error)),
+    }
+}
+
+pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
+    let host = Host::probe()?;
+    let bundle = load(&verb.make)?;
+    let terminal = wants_terminal(&bundle);
+    if verb.detach && terminal && verb.make.console_socket.is_none() {
+        let error =
+            Error::new("/process/terminal: --detach needs --console-socket for a container with a terminal");
+        return Err(error);
+    }
+    let _mask = signal::block_all();
+    let mut created = make(&verb.make, &host, &bundle, store, Begin::AtOnce, log)?;
+    if let Err(error) =
+        hand_over(&verb.make, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec))
+    {
+        return Err(undo(&host, created, error));
+    }
+    if verb.detach {
+        return Ok(0);
+    }
+    let relay = match created.terminal.take() {
+        Some(master) if verb.make.console_socket.is_none() => Some(Relay::begin(master)?),
+        _ => None,
+    };
+    let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
+    let end = Foreground { process: &created.process, signals: signals.as_fd(), relay }.wait()?;
+    if !verb.keep {
+        created.container.delete_ended(&host, &bundle.spec, created.group)?;
+    }
+    Ok(end.code())
+}
+
+fn load(verb: &Make) -> Result<Bundle> {
+    check_descriptors(verb.preserve_fds)?;
+    Bundle::load(&verb.bundle)
+}
+
+/// A descriptor that is not open cannot be passed on.
+pub(crate) fn check_descriptors(preserve: u32) -> Result<()> {
+    for number in 3..3 + preserve {
+        let path = format!("/proc/self/fd/{number}");
+        if std::fs::symlink_metadata(&path).is_err() {
+            return Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")));
+        }
+    }
+    Ok(())
+}
+
+fn wants_terminal(bundle: &Bundle) -> bool {
+    bundle.spec.process().as_ref().and_then(|process| process.terminal()).unwrap_or(false)
+}
+
+fn make(
+    verb: &Make,
+    host: &Host,
+    bundle: &Bundle,
+    store: &Store,
+    begin: Begin,
+    log: &Log,
+) -> Result<Created> {
+    let id = ContainerId::new(&verb.id)?;
+    let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
+    let mut request = CreateRequest {
+        state: store.root(),
+        id: &id,
+        bundle,
+        begin,
+        enter_root: if verb.no_pivot { EnterRoot::Move } else { EnterRoot::Pivot },
+        preserve_fds: verb.preserve_fds,
+        root: None,
+        signals: Some(signals.as_fd()),
+        stdio: None,
+        observe: None,
+    };
+    let compiled: Compiled = request.compile(host)?;
+    log.warnings(&compiled.warnings);
+    if !verb.explain {
+        return Container::create_compiled(host, request, &compiled);
+    }
+    let explain = Explain::new(&compiled.plan);
+    let observe = |event: Event| explain.print(event);
+    request.observe = Some(&observe);
+    Container::create_compiled(host, request, &compiled)
+}
+
+/// Gives the terminal and the process's number to whoever asked for them.
+fn hand_over(verb: &Make, created: &Created) -> Result<()> {
+    if let (Some(socket), Some(master)) = (&verb.console_socket, &created.terminal) {
+        send_master(socket, master.as_fd())?;
+    }
+    if let Some(path) = &verb.pid_file {
+        write_pid(path, created.process.pid.as_raw_nonzero().get())?;
+    }
+    Ok(())
+}
+
+/// Writes a pid file in one step: whoever waits for it never reads a part of it.
+pub(crate) fn write_pid(path: &Path, pid: i32) -> Result<()> {
+    let failed = |error: std::io::Error| Error::new(format!("--pid-file {}: {error}", path.display()));
+    let name =
+        path.file_name().ok_or_else(|| Error::new(format!("--pid-file {}: no file name", path.display())))?;
+    let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    std::fs::write(&temporary, pid.to_string()).map_err(failed)?;
+    std::fs::rename(&temporary, path).map_err(failed)
+}
+
+/// Removes a container that was made but could not be handed over.
+fn undo(host: &Host, created: Created, error: Error) -> Error {
+    match created.container.delete(host, Force::Yes) {
+        Ok(()) => error,
+        Err(also) => error.hint(format_args!("and it could not be removed: {also}")),
+    }
+}

@@ -1,0 +1,60 @@
+//! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
+
+use palisade_runtime::compile::{Begin, EnterRoot};
+use palisade_runtime::plan::{Plan, PlannedStep};
+use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Event, Host, Result, Store};
+
+use crate::arguments::{Plan as PlanVerb, PlanFormat};
+use crate::inspect::print;
+
+pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
+    let bundle = Bundle::load(&verb.bundle)?;
+    let request = CreateRequest {
+        state: store.root(),
+        id: &ContainerId::new(&verb.id)?,
+        bundle: &bundle,
+        begin: Begin::AtOnce,
+        enter_root: EnterRoot::Pivot,
+        preserve_fds: 0,
+        root: None,
+        signals: None,
+        stdio: None,
+        observe: None,
+    };
+    let plan = request.compile(&Host::probe()?)?.plan;
+    match verb.format {
+        PlanFormat::Json => {
+            let text = serde_json::to_string_pretty(&plan);
+            print(&format!("{}\n", text.map_err(|error| Error::new(format!("write JSON: {error}")))?))
+        }
+        PlanFormat::Table => {
+            let lines: String = plan.steps().iter().map(|step| format!("{}\n", step.line())).collect();
+            print(&lines)
+        }
+        PlanFormat::Shell => {
+            let steps = plan.steps();
+            let commands: Vec<String> = steps.into_iter().flat_map(|step| step.shell).collect();
+            print(&format!("{}\n", commands.join("\n")))
+        }
+    }
+}
+
+/// Prints steps to standard error as they are done.
+pub(crate) struct Explain(Vec<PlannedStep>);
+
+impl Explain {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self(plan.steps())
+    }
+
+    pub(crate) fn print(&self, event: Event) {
+        let Some(step) = self.0.iter().find(|step| step.side == event.side && step.index == event.index)
+        else {
+            return;
+        };
+        eprintln!("{:>8.3} ms  {}", event.took.as_secs_f64() * 1000.0, step.line());
+        for command in &step.shell {
+            eprintln!("                   {command}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A process beside the first one: `exec`, and hooks.
+
+use oci_spec::runtime::{Hook, LinuxSeccomp, Process};
+use palisade_namespace::{Kind, Kinds, Rights};
+
+use super::process::{self, Surroundings};
+use super::{Draft, Violations, seccomp};
+use crate::host::Host;
+use crate::plan::{ExecOp, HostOp, InitOp, Plan, Point, Step, Text};
+
+/// What a process of `exec` depends on.
+#[derive(Debug, Clone)]
+pub struct ExecRequest<'a> {
+    /// The process.
+    pub process: &'a Process,
+    /// The container's seccomp section.
+    pub seccomp: Option<&'a LinuxSeccomp>,
+    /// The container's first process.
+    pub pid: i32,
+    /// The kinds of namespace that the container has of its own or joined.
+    pub kinds: Kinds,
+    /// Whether the container has a cgroup.
+    pub in_group: bool,
+    /// As in [`super::Request::home`].
+    pub home: Option<&'a str>,
+    /// How many descriptors after stderr the program gets.
+    pub preserve_fds: u32,
+}
+
+/// Works out how to start a process in a running container.
+///
+/// # Errors
+/// All that is wrong with the process on this host.
+pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>), Violations> {
+    let mut draft = Draft::new(host);
+    let own_user = request.kinds.contains(Kind::User);
+    let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
+    let surroundings = Surroundings {
+        available: if own_user { u64::MAX } else { host.capabilities },
+        setgroups: host.maps.may_set_ids || !own_user || host.maps.helpers.is_some(),
+        own_user,
+        home: request.home,
+    };
+    if request.in_group {
+        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
+    }
+    join(&mut draft, request.pid, request.kinds);
+    draft.init("", InitOp::Session);
+    let size = process::console_size(&mut draft, request.process);
+    if request.process.terminal().unwrap_or(false) {
+        draft.init("/process/terminal", InitOp::Terminal { size });
+    }
+    let read = process::read_any(&mut draft, request.process, filter, &surroundings);
+    // The record of the process has to be there before its program runs.
+    draft.beside("", HostOp::Record);
+    process::plan_host(&mut draft, Some(request.process));
+    draft.init("", InitOp::Await { point: Point::Group });
+    draft.beside("", HostOp::Release { point: Point::Group });
+    if let Some(read) = read {
+        let find = process::find_program(&read);
+        draft.init.extend(read.init);
+        draft.init.push(find);
+        draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
+        draft.plan.exec = read.exec;
+    }
+    let compiled = draft.finish(std::path::PathBuf::new(), None)?;
+    Ok((compiled.plan, compiled.warnings))
+}
+
+/// Joins the namespaces of a process. With rights over the host the user namespace comes last, since what the host
+/// owns is out of reach from inside it; without, all come at once, and the kernel takes the user namespace first.
+fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
+    if kinds.is_empty() {
+        return;
+    }
+    let slot = draft.slot();
+    draft.before("", HostOp::OpenProcess { slot, pid });
+    match draft.host.rights() {
+        Rights::Full => {
+            if kinds.contains(Kind::Pid) {
+                draft.before("", HostOp::EnterPidNamespace { slot });
+            }
+            let others = kinds.without(Kind::Pid).without(Kind::User);
+            if !others.is_empty() {
+                draft.init("/linux/namespaces", InitOp::Join { slot, kinds: others });
+            }
+            if kinds.contains(Kind::User) {
+                let kinds = Kinds::NONE.with(Kind::User);
+                draft.init("/linux/namespaces", InitOp::Join { slot, kinds });
+                draft.init("/linux/namespaces", InitOp::BecomeRoot);
+            }
+        }
+        Rights::OwnUser => {
+            draft.init("/linux/namespaces", InitOp::Join { slot, kinds });
+            draft.init("/linux/namespaces", InitOp::BecomeRoot);
+            if kinds.contains(Kind::Pid) {
+                draft.init("/linux/namespaces", InitOp::Fork { kinds: Kinds::NONE });
+            }
+        }
+    }
+}
+
+/// Works out how to run a hook, on the host or in the namespaces of a container's process.
+///
+/// # Errors
+/// A path that is not absolute, an argument with a NUL byte, a negative timeout.
+pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result<Plan, Violations> {
+    let mut draft = Draft::new(host);
+    if let Some((pid, kinds)) = container {
+        join(&mut draft, pid, kinds);
+    }
+    let path = hook.path().display().to_string();
+    if !path.starts_with('/') {
+        draft.violations.add("path", format_args!("{path:?} is not an absolute path"));
+    }
+    if hook.timeout().is_some_and(|seconds| seconds <= 0) {
+        draft.violations.add("timeout", "it is not above 0");
+    }
+    let listed = hook.args().clone().filter(|arguments| !arguments.is_empty());
+    let arguments = listed.unwrap_or_else(|| vec![path.clone()]);
+    let texts = |draft: &mut Draft<'_>, name: &str, list: &[String]| -> Vec<Text> {
+        list.iter().filter_map(|entry| draft.text(name, entry)).collect()
+    };
+    let arguments = texts(&mut draft, "args", &arguments);
+    let environment = texts(&mut draft, "env", hook.env().as_deref().unwrap_or_default());
+    let candidates: Vec<Text> = draft.text("path", &path).into_iter().collect();
+    draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
+    draft.init("", InitOp::CloseDescriptors { preserve: 0 });
+    draft.plan.exec.push(Step::new("", ExecOp::DefaultSignals));
+    draft.plan.exec.push(Step::new("", ExecOp::Execute { candidates, arguments, environment }));
+    Ok(draft.finish(std::path::PathBuf::new(), None)?.plan)
+}

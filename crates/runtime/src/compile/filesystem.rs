@@ -1,0 +1,322 @@
+//! `root`, `mounts`, `linux.maskedPaths`, `linux.readonlyPaths`, `linux.rootfsPropagation`: all that happens to the
+//! file system, from the new mount namespace to the entered root.
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::Mount;
+use palisade_cgroup::Version;
+use palisade_mount::{
+    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach, Remount,
+    RootPath, RootSource, Symlink, Text,
+};
+use palisade_namespace::{Kind, Namespaces, Source};
+use palisade_oci::Spec;
+
+use super::namespaces::Moves;
+use super::{Draft, EnterRoot, Request, devices, hooks_before_root};
+use crate::plan::{InitOp, Point};
+
+/// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
+const DEV_LINKS: [(&str, &str); 5] = [
+    ("/dev/fd", "/proc/self/fd"),
+    ("/dev/stdin", "/proc/self/fd/0"),
+    ("/dev/stdout", "/proc/self/fd/1"),
+    ("/dev/stderr", "/proc/self/fd/2"),
+    ("/dev/ptmx", "pts/ptmx"),
+];
+
+/// Plans the file system and gives the root's path on the host.
+pub(super) fn plan(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    request: &Request<'_>,
+    namespaces: &Namespaces,
+    moves: Moves,
+) -> PathBuf {
+    let root = root_path(draft, spec, request);
+    let wanted = wanted_propagation(draft, spec);
+    let first = wanted.unwrap_or(Propagation { kind: palisade_mount::Kind::Slave, reach: Reach::Tree });
+    push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
+    open_root(draft, &root, request);
+    plan_mounts(draft, spec, request, namespaces, moves);
+    if !has_foreign_dev(spec) {
+        devices::plan_nodes(draft, spec);
+        plan_links(draft);
+    }
+    make_dev_read_only(draft, spec);
+    if !hooks_before_root(spec).is_empty() {
+        draft.init("/hooks", InitOp::Announce { point: Point::Hooks });
+        draft.init("/hooks", InitOp::Await { point: Point::Hooks });
+    }
+    enter_root(draft, request);
+    if let Some(propagation) = wanted {
+        push(draft, "/linux/rootfsPropagation", Op::RootPropagation(propagation));
+    }
+    plan_terminal(draft, spec);
+    protect(draft, spec);
+    root
+}
+
+fn push(draft: &mut Draft<'_>, origin: impl Into<crate::plan::Origin>, op: Op) {
+    draft.init(origin, InitOp::FileSystem(op));
+}
+
+fn root_path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> PathBuf {
+    match spec.root() {
+        Some(root) if !root.path().as_os_str().is_empty() => request.bundle.join(root.path()),
+        _ if request.root.is_some() => request.bundle.to_owned(),
+        _ => {
+            draft
+                .violations
+                .add("/root/path", "it is missing: the directory with the container's file system");
+            PathBuf::new()
+        }
+    }
+}
+
+fn wanted_propagation(draft: &mut Draft<'_>, spec: &Spec) -> Option<Propagation> {
+    let word = spec.linux().as_ref()?.rootfs_propagation().as_deref().filter(|word| !word.is_empty())?;
+    let propagation = Propagation::from_word(word);
+    if propagation.is_none() {
+        let message = format!("{word:?} is none of shared, slave, private, unbindable and their r… forms");
+        draft.violations.add("/linux/rootfsPropagation", message);
+    }
+    propagation
+}
+
+fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>) {
+    let op = match &request.root {
+        Some(root) => root.clone(),
+        None => {
+            let Ok(path) = HostPath::new(root.as_os_str().as_encoded_bytes()) else {
+                draft.violations.add("/root/path", "it contains a NUL byte");
+                return;
+            };
+            OpenRoot {
+                source: RootSource::Directory { path, reach: Reach::Tree },
+                parent: Parent::MakePrivate,
+                attributes: Attributes::NONE,
+                propagation: Some(Propagation { kind: palisade_mount::Kind::Private, reach: Reach::Tree }),
+            }
+        }
+    };
+    push(draft, "/root", Op::OpenRoot(op));
+}
+
+/// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
+/// cgroup namespace takes the present group as its root.
+fn plan_mounts(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    request: &Request<'_>,
+    namespaces: &Namespaces,
+    moves: Moves,
+) {
+    let mut moves = Some(moves);
+    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
+        let pointer = format!("/mounts/{index}");
+        let Some(options) = read_options(draft, &pointer, mount) else { continue };
+        if matches!(mount.typ().as_deref(), Some("cgroup" | "cgroup2")) && options.bind.is_none() {
+            if let Some(moves) = moves.take() {
+                enter_group(draft, moves);
+            }
+            plan_cgroup_mount(draft, &pointer, mount, namespaces);
+            continue;
+        }
+        let source = mount.source().as_ref().map(|source| match options.bind {
+            Some(_) => request.bundle.join(source).display().to_string(),
+            None => source.display().to_string(),
+        });
+        let target = mount.destination().display().to_string();
+        match Op::from_mount(mount.typ().as_deref(), source.as_deref(), &target, &options) {
+            Ok(op) => push(draft, pointer, op),
+            Err(error) => draft.violations.add(pointer, error),
+        }
+    }
+    if let Some(moves) = moves {
+        enter_group(draft, moves);
+    }
+}
+
+fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<Options> {
+    let target = mount.destination();
+    if !target.is_absolute() {
+        // The specification asks for absolute ones; runc takes these as below the root, and so do engines.
+        draft.warnings.push(format!("{pointer}/destination: {} is taken as below /", target.display()));
+    }
+    // /dev has to be writable until its nodes are made.
+    let words = mount.options().iter().flatten().map(String::as_str);
+    let words: Vec<&str> = words.filter(|word| !(is_dev(mount) && *word == "ro")).collect();
+    match Options::parse(words) {
+        Ok(options) => Some(options),
+        Err(error) => {
+            draft.violations.add(format!("{pointer}/options"), error);
+            None
+        }
+    }
+}
+
+fn enter_group(draft: &mut Draft<'_>, moves: Moves) {
+    draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
+    let has_v1 = draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1));
+    if has_v1 {
+        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
+    }
+    draft.init.extend(moves.in_group);
+}
+
+/// Plans a mount of type cgroup. On a pure v2 machine that is the tree itself; elsewhere a tmpfs with the
+/// container's group of each v1 hierarchy bound below it, which looks the same with and without a cgroup namespace
+/// and needs no rights over the hierarchy.
+fn plan_cgroup_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, namespaces: &Namespaces) {
+    let target = mount.destination().display().to_string();
+    let target = target.trim_end_matches('/');
+    let words: Vec<&str> = mount.options().iter().flatten().map(String::as_str).collect();
+    let layout = &draft.host.cgroups;
+    if layout.is_pure_v2() && !layout.hierarchies.is_empty() {
+        let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
+        let mut words = words;
+        // Without a namespace of its own a container would see, and as root could write, the host's tree.
+        if !own_namespace && !words.contains(&"ro") {
+            words.push("ro");
+        }
+        mount_words(draft, pointer, Some("cgroup2"), Some("cgroup"), target, &words);
+        return;
+    }
+    let Some(group) = &draft.plan.group else {
+        let mut words = words;
+        words.extend(["rbind", "ro"]);
+        let anchor = layout.anchor().display().to_string();
+        mount_words(draft, pointer, None, Some(&anchor), target, &words);
+        return;
+    };
+    let binds: Vec<(String, String)> = group
+        .directories
+        .iter()
+        .filter(|directory| directory.version == Version::V1)
+        .map(|directory| {
+            let name = directory.base.rsplit('/').next().unwrap_or_default();
+            (group.anchor.join(&directory.path).display().to_string(), format!("{target}/{name}"))
+        })
+        .collect();
+    let outer: Vec<&str> = words.iter().copied().filter(|word| *word != "ro").chain(["mode=755"]).collect();
+    mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
+    let inner: Vec<&str> = words.iter().copied().chain(["bind"]).collect();
+    for (source, target) in binds {
+        mount_words(draft, pointer, None, Some(&source), &target, &inner);
+    }
+    if words.contains(&"ro") {
+        mount_words(draft, pointer, None, None, target, &["remount", "bind", "ro"]);
+    }
+}
+
+fn mount_words(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    fstype: Option<&str>,
+    source: Option<&str>,
+    target: &str,
+    words: &[&str],
+) {
+    let op = Options::parse(words.iter().copied())
+        .and_then(|options| Op::from_mount(fstype, source, target, &options));
+    match op {
+        Ok(op) => push(draft, pointer.to_owned(), op),
+        Err(error) => draft.violations.add(pointer, error),
+    }
+}
+
+fn is_dev(mount: &Mount) -> bool {
+    mount.destination().components().eq(Path::new("/dev").components())
+}
+
+/// A /dev that is bound from elsewhere is used as it is.
+fn has_foreign_dev(spec: &Spec) -> bool {
+    let is_bind = |mount: &Mount| {
+        let words = mount.options().iter().flatten();
+        mount.typ().as_deref() == Some("bind")
+            || words.into_iter().any(|word| word == "bind" || word == "rbind")
+    };
+    spec.mounts().iter().flatten().any(|mount| is_dev(mount) && is_bind(mount))
+}
+
+fn plan_links(draft: &mut Draft<'_>) {
+    for (path, target) in DEV_LINKS {
+        if let (Ok(path), Ok(target)) = (RootPath::new(path), Text::new(target)) {
+            push(draft, "default link", Op::Symlink(Symlink { target, path, existing: Existing::Replace }));
+        }
+    }
+}
+
+/// Makes /dev read-only where its mount asked for that, now that its nodes are made.
+fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
+    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
+        let read_only = mount.options().iter().flatten().any(|word| word == "ro");
+        if let (true, true, Ok(target)) = (is_dev(mount), read_only, RootPath::new("/dev")) {
+            let remount = Remount {
+                target,
+                attributes: Attributes::READ_ONLY,
+                recursive: Attributes::NONE,
+                parameters: Vec::new(),
+                propagation: Vec::new(),
+            };
+            push(draft, format!("/mounts/{index}"), Op::Remount(remount));
+        }
+    }
+}
+
+fn enter_root(draft: &mut Draft<'_>, request: &Request<'_>) {
+    let op = match request.enter_root {
+        EnterRoot::Pivot => Op::PivotRoot,
+        EnterRoot::Move => {
+            let cover = ["/proc", "/sys"].into_iter().filter_map(|path| HostPath::new(path).ok()).collect();
+            Op::MoveRoot(MoveRoot { cover })
+        }
+    };
+    push(draft, "/root", op);
+}
+
+fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
+    draft.init("", InitOp::Session);
+    let Some(process) = spec.process() else { return };
+    let size = super::process::console_size(draft, process);
+    if process.terminal().unwrap_or(false) {
+        draft.init("/process/terminal", InitOp::Terminal { size });
+        if let Ok(path) = RootPath::new("/dev/console") {
+            push(draft, "/process/terminal", Op::Console { path });
+        }
+    }
+}
+
+fn protect(draft: &mut Draft<'_>, spec: &Spec) {
+    let linux = spec.linux().as_ref();
+    let read_only = linux.and_then(|linux| linux.readonly_paths().as_deref()).unwrap_or_default();
+    let masked = linux.and_then(|linux| linux.masked_paths().as_deref()).unwrap_or_default();
+    for (index, path) in read_only.iter().enumerate() {
+        if let Some(path) = protected_path(draft, &format!("/linux/readonlyPaths/{index}"), path) {
+            push(draft, format!("/linux/readonlyPaths/{index}"), Op::ReadOnly { path });
+        }
+    }
+    for (index, path) in masked.iter().enumerate() {
+        if let Some(path) = protected_path(draft, &format!("/linux/maskedPaths/{index}"), path) {
+            push(draft, format!("/linux/maskedPaths/{index}"), Op::Mask { path });
+        }
+    }
+    if spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false) {
+        push(draft, "/root/readonly", Op::RootReadOnly);
+    }
+}
+
+fn protected_path(draft: &mut Draft<'_>, pointer: &str, path: &str) -> Option<RootPath> {
+    if !path.starts_with('/') {
+        draft.violations.add(pointer, format_args!("{path:?} is not an absolute path"));
+        return None;
+    }
+    match RootPath::new(path) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            draft.violations.add(pointer, error);
+            None
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `linux.cgroupsPath`: where the container's cgroup is.
+
+use palisade_cgroup::{GroupPath, Limits, Recipe};
+use palisade_oci::Spec;
+
+use super::{Draft, Request, limits};
+use crate::host::Delegation;
+
+/// Plans the cgroup. Where this user may make none, a container without limits goes without one.
+pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
+    let limits = limits::read(draft, spec);
+    if draft.host.delegation == Delegation::Nowhere {
+        if limits != Limits::default() {
+            draft.violations.add(
+                "/linux/resources",
+                "limits need a cgroup, and this user may make none here: run as root, or in a group of a v2 tree that \
+                 was delegated to the user (systemd-run --user --scope -p Delegate=yes)",
+            );
+        }
+        return None;
+    }
+    let path = path(draft, spec, request)?;
+    match Recipe::new(&draft.host.cgroups, &path, &limits) {
+        Ok(recipe) => draft.plan.group = Some(recipe),
+        Err(refusals) => {
+            for refusal in refusals {
+                draft.violations.add("/linux/resources", refusal);
+            }
+        }
+    }
+    Some(path)
+}
+
+fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
+    const POINTER: &str = "/linux/cgroupsPath";
+    let wanted = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
+    let wanted = wanted.map(|path| path.to_string_lossy().into_owned()).filter(|path| !path.is_empty());
+    let base = base(draft);
+    let path = match wanted.as_deref() {
+        None => base.join(&format!("palisade-{}", request.id)),
+        Some(path) if path.contains(':') && !path.starts_with('/') => {
+            draft.violations.unsupported(POINTER, "a path of systemd's form slice:prefix:name");
+            return None;
+        }
+        Some(path) if path.starts_with('/') => GroupPath::new(path),
+        Some(path) => base.join(path),
+    };
+    match path {
+        Ok(path) if path.is_root() => {
+            draft.violations.add(POINTER, "the root group is the whole machine's; name one below it");
+            None
+        }
+        Ok(path) => Some(path),
+        Err(error) => {
+            draft.violations.add(POINTER, error);
+            None
+        }
+    }
+}
+
+/// Relative paths begin at the root for those who may write there, and at the own group for others.
+fn base(draft: &Draft<'_>) -> GroupPath {
+    match draft.host.delegation {
+        Delegation::Everywhere | Delegation::Nowhere => GroupPath::root(),
+        Delegation::OwnGroup => {
+            let own = draft.host.cgroups.unified().and_then(palisade_cgroup::Hierarchy::own_path);
+            own.unwrap_or_else(GroupPath::root)
+        }
+    }
+}

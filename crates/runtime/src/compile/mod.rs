@@ -1,0 +1,208 @@
+//! From configuration and host to plan: pure functions, no I/O.
+//!
+//! Each file of this folder reads one part of config.json. What cannot be is collected, so that a user learns of all
+//! mistakes at once. After this the specification is not used any more.
+
+mod capabilities;
+mod devices;
+mod exec;
+mod filesystem;
+mod group;
+mod limits;
+mod namespaces;
+mod process;
+mod seccomp;
+mod unsupported;
+mod violation;
+
+use std::path::{Path, PathBuf};
+
+use palisade_cgroup::GroupPath;
+use palisade_oci::Spec;
+
+pub use capabilities::NAMES as CAPABILITIES;
+pub(crate) use capabilities::names as capability_names;
+pub use exec::{ExecRequest, exec, hook};
+pub(crate) use namespaces::kind_of;
+pub use violation::{Violation, Violations};
+
+use crate::host::Host;
+use crate::id::ContainerId;
+use crate::plan::{HookKind, HostOp, InitOp, Origin, Plan, Point, Slot, Step, Text};
+
+/// Whether the container's program begins at once or waits for `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// At once: `run`.
+    AtOnce,
+    /// When told: `create`.
+    OnStart,
+}
+
+/// How the root is entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EnterRoot {
+    /// By `pivot_root(2)`.
+    Pivot,
+    /// By moving its mount over `/`, for a host root that cannot be pivoted, an initramfs.
+    Move,
+}
+
+/// What a plan depends on beside specification and host.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The container's id.
+    pub id: &'a ContainerId,
+    /// The bundle's directory, absolute.
+    pub bundle: &'a Path,
+    /// When the program begins.
+    pub begin: Begin,
+    /// How the root is entered.
+    pub enter_root: EnterRoot,
+    /// The home directory that the container's own user database gives the user, for an environment without HOME.
+    pub home: Option<String>,
+    /// How many descriptors after stderr the program gets.
+    pub preserve_fds: u32,
+    /// What takes the place of `root`, for a caller that brings its own root file system.
+    pub root: Option<palisade_mount::OpenRoot>,
+}
+
+/// A plan with what a lifecycle has to remember of the configuration.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    /// The plan.
+    pub plan: Plan,
+    /// Things that a user should know though they are no errors.
+    pub warnings: Vec<String>,
+    /// The root file system on the host.
+    pub root: PathBuf,
+    /// The path of the cgroup, where one is made.
+    pub group: Option<GroupPath>,
+}
+
+/// Works out how to make a container.
+///
+/// # Errors
+/// All that is wrong with the configuration on this host.
+pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Compiled, Violations> {
+    let mut draft = Draft::new(host);
+    unsupported::check(&mut draft, spec);
+    let namespaces = namespaces::read(&mut draft, spec);
+    let group = group::plan(&mut draft, spec, request);
+    let moves = namespaces::plan(&mut draft, spec, &namespaces);
+    let process = process::read(&mut draft, spec, &namespaces, request.home.as_deref());
+
+    draft.init.extend(moves.early.clone());
+    process::plan_early(&mut draft, spec, &namespaces);
+    let root = filesystem::plan(&mut draft, spec, request, &namespaces, moves);
+    if let Some(process) = process {
+        process::plan_late(&mut draft, process, request);
+    }
+    plan_host(&mut draft, spec, request);
+    draft.finish(root, group)
+}
+
+/// A plan that grows, with all that is wrong.
+struct Draft<'a> {
+    host: &'a Host,
+    plan: Plan,
+    init: Vec<Step<InitOp>>,
+    slots: usize,
+    warnings: Vec<String>,
+    violations: Violations,
+}
+
+impl<'a> Draft<'a> {
+    fn new(host: &'a Host) -> Self {
+        Self {
+            host,
+            plan: Plan::default(),
+            init: Vec::new(),
+            slots: 0,
+            warnings: Vec::new(),
+            violations: Violations::default(),
+        }
+    }
+
+    fn slot(&mut self) -> Slot {
+        self.slots += 1;
+        Slot(self.slots - 1)
+    }
+
+    fn before(&mut self, origin: impl Into<Origin>, op: HostOp) {
+        self.plan.before.push(Step::new(origin, op));
+    }
+
+    fn beside(&mut self, origin: impl Into<Origin>, op: HostOp) {
+        self.plan.beside.push(Step::new(origin, op));
+    }
+
+    fn init(&mut self, origin: impl Into<Origin>, op: InitOp) {
+        self.init.push(Step::new(origin, op));
+    }
+
+    /// Makes a kernel string; a NUL in it is a violation.
+    fn text(&mut self, pointer: &str, text: &str) -> Option<Text> {
+        match Text::new(text) {
+            Ok(text) => Some(text),
+            Err(_) => {
+                self.violations.add(pointer, format_args!("{text:?} contains a NUL byte"));
+                None
+            }
+        }
+    }
+
+    fn finish(mut self, root: PathBuf, group: Option<GroupPath>) -> Result<Compiled, Violations> {
+        if !self.violations.0.is_empty() {
+            return Err(self.violations);
+        }
+        self.plan.init = self.init;
+        Ok(Compiled { plan: self.plan, warnings: self.warnings, root, group })
+    }
+}
+
+/// Lists the host's work beside init: ids, cgroup, limits, hooks.
+///
+/// The v1 directories are made while init mounts; a v2 group has to be there before the clone.
+fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
+    let has_group = draft.plan.group.is_some();
+    let born_in_group =
+        draft.plan.group.as_ref().is_some_and(|group| group.has_version(palisade_cgroup::Version::V2));
+    if has_group && born_in_group {
+        draft.before("/linux/cgroupsPath", HostOp::MakeGroup);
+    }
+    if request.begin == Begin::OnStart {
+        let (go, outcome) = (draft.slot(), draft.slot());
+        draft.before("", HostOp::OpenStartFifos { go, outcome });
+        draft.init("", InitOp::AwaitStart { go, outcome });
+    }
+    draft.beside("", HostOp::Record);
+    process::plan_host(draft, spec.process().as_ref());
+    if has_group && !born_in_group {
+        draft.beside("/linux/cgroupsPath", HostOp::MakeGroup);
+    }
+    if has_group {
+        draft.beside("/linux/resources", HostOp::LimitGroup);
+    }
+    draft.beside("", HostOp::Release { point: Point::Group });
+    plan_hooks(draft, spec);
+}
+
+/// Lists the hooks that run between the making of the namespaces and the entering of the root.
+fn plan_hooks(draft: &mut Draft<'_>, spec: &Spec) {
+    let kinds = hooks_before_root(spec);
+    if kinds.is_empty() {
+        return;
+    }
+    draft.beside("", HostOp::Await { point: Point::Hooks });
+    for kind in kinds {
+        draft.beside(format!("/hooks/{}", kind.name()), HostOp::RunHooks { kind });
+    }
+    draft.beside("", HostOp::Release { point: Point::Hooks });
+}
+
+/// The kinds of hook that run before the root is entered and of which there are any.
+fn hooks_before_root(spec: &Spec) -> Vec<HookKind> {
+    let all = [HookKind::Prestart, HookKind::CreateRuntime, HookKind::CreateContainer];
+    all.into_iter().filter(|kind| !crate::hooks::of_kind(spec, *kind).is_empty()).collect()
+}

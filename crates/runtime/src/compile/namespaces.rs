@@ -1,0 +1,201 @@
+//! `linux.namespaces`, `linux.uidMappings`, `linux.gidMappings`.
+
+use std::path::PathBuf;
+
+use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType};
+use palisade_namespace::{
+    Action, IdMap, IdMaps, Kind, Kinds, Namespaces, Place, Source, Target, choose_method, steps,
+};
+use palisade_oci::Spec;
+
+use super::Draft;
+use crate::plan::{HostOp, InitOp, Point, Step};
+
+/// What init does about its namespaces.
+pub(super) struct Moves {
+    /// Before anything else.
+    pub(super) early: Vec<Step<InitOp>>,
+    /// Once it is in its cgroup.
+    pub(super) in_group: Vec<Step<InitOp>>,
+}
+
+/// Reads which namespaces are new, joined or inherited.
+pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Namespaces {
+    let mut named = Vec::new();
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    for (index, namespace) in listed.into_iter().flatten().enumerate() {
+        let pointer = format!("/linux/namespaces/{index}");
+        let kind = kind_of(namespace.typ());
+        if draft.host.missing_namespaces.contains(kind) {
+            draft
+                .violations
+                .add(format!("{pointer}/type"), format_args!("this kernel has no {kind} namespaces"));
+        }
+        if named.iter().any(|(other, _)| *other == kind) {
+            draft.violations.add(pointer, format_args!("the {kind} namespace is listed twice"));
+            continue;
+        }
+        let source = match namespace.path() {
+            None => Source::New,
+            Some(path) if path.as_os_str().is_empty() => Source::New,
+            Some(path) if !path.is_absolute() => {
+                let message = format!("{:?} is not an absolute path", path.display().to_string());
+                draft.violations.add(format!("{pointer}/path"), message);
+                continue;
+            }
+            Some(path) => Source::Join(Target::Path(path.clone())),
+        };
+        named.push((kind, source));
+    }
+    check_rights(draft, &named);
+    match Namespaces::new(named) {
+        Ok(namespaces) => namespaces,
+        Err(error) => {
+            draft.violations.add("/linux/namespaces", error);
+            Namespaces::default()
+        }
+    }
+}
+
+/// Without rights over the present user namespace all others can only be made inside a new one.
+fn check_rights(draft: &mut Draft<'_>, named: &[(Kind, Source)]) {
+    const CAP_SYS_ADMIN: u8 = 21;
+    let has_user = named.iter().any(|(kind, _)| *kind == Kind::User);
+    if !draft.host.holds(CAP_SYS_ADMIN) && !has_user {
+        draft.violations.add(
+            "/linux/namespaces",
+            "an ordinary user needs a user namespace here: add {\"type\": \"user\"} with uidMappings and gidMappings \
+             (palisade spec --rootless writes such a configuration)",
+        );
+    }
+    if !named.iter().any(|(kind, _)| *kind == Kind::Mount) {
+        draft.violations.add("/linux/namespaces", "a mount namespace is needed: add {\"type\": \"mount\"}");
+    }
+}
+
+/// The kind of a name of the specification.
+pub(crate) fn kind_of(named: LinuxNamespaceType) -> Kind {
+    match named {
+        LinuxNamespaceType::Mount => Kind::Mount,
+        LinuxNamespaceType::Cgroup => Kind::Cgroup,
+        LinuxNamespaceType::Uts => Kind::Uts,
+        LinuxNamespaceType::Ipc => Kind::Ipc,
+        LinuxNamespaceType::User => Kind::User,
+        LinuxNamespaceType::Pid => Kind::Pid,
+        LinuxNamespaceType::Network => Kind::Net,
+        LinuxNamespaceType::Time => Kind::Time,
+    }
+}
+
+/// Spreads the ordered steps of the namespace library over host, clone and init.
+pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Moves {
+    let maps = read_maps(draft, spec, namespaces);
+    let origin = |kind: Kind| format!("/linux/namespaces ({kind})");
+    let mut moves = Moves { early: Vec::new(), in_group: Vec::new() };
+    let mut in_group = false;
+    for step in steps(namespaces, draft.host.rights()) {
+        let op = match (step.place, step.action) {
+            (Place::Parent, Action::Join(kind)) => {
+                let slot = open_namespace(draft, namespaces, kind);
+                draft.before(origin(kind), HostOp::EnterPidNamespace { slot });
+                continue;
+            }
+            (Place::Clone, Action::Create(kinds)) => {
+                draft.plan.clone = kinds;
+                continue;
+            }
+            (Place::SecondClone, Action::Create(kinds)) => InitOp::Fork { kinds },
+            (_, Action::Create(kinds)) => InitOp::Unshare { kinds },
+            (_, Action::Join(kind)) => {
+                let slot = open_namespace(draft, namespaces, kind);
+                InitOp::Join { slot, kinds: Kinds::NONE.with(kind) }
+            }
+            (_, Action::AwaitMaps) => {
+                plan_maps(draft, &mut moves.early, maps.as_ref());
+                continue;
+            }
+            (_, Action::BecomeRoot) => InitOp::BecomeRoot,
+            (_, Action::AwaitCgroup) => {
+                in_group = true;
+                continue;
+            }
+        };
+        let list = if in_group { &mut moves.in_group } else { &mut moves.early };
+        list.push(Step::new("/linux/namespaces", op));
+    }
+    moves
+}
+
+fn open_namespace(draft: &mut Draft<'_>, namespaces: &Namespaces, kind: Kind) -> crate::plan::Slot {
+    let path = match namespaces.get(kind) {
+        Source::Join(target) => target.path(kind),
+        Source::New | Source::Inherit => PathBuf::new(),
+    };
+    let slot = draft.slot();
+    let path = path.display().to_string();
+    draft.before(format!("/linux/namespaces ({kind})"), HostOp::OpenNamespace { slot, kind, path });
+    slot
+}
+
+/// Has the host write the maps while init waits. Where init has forked, the host must first learn which process it is.
+fn plan_maps(draft: &mut Draft<'_>, early: &mut Vec<Step<InitOp>>, maps: Option<&IdMaps>) {
+    let point = Point::IdMaps;
+    if early.iter().any(|step| matches!(step.op, InitOp::Fork { .. })) {
+        early.push(Step::new("", InitOp::Announce { point }));
+        draft.beside("", HostOp::Await { point });
+    }
+    early.push(Step::new("/linux/uidMappings", InitOp::Await { point }));
+    let Some(maps) = maps else { return };
+    match choose_method(&draft.host.maps, maps) {
+        Ok(method) => draft.beside("/linux/uidMappings", HostOp::MapIds { maps: maps.clone(), method }),
+        Err(error) => draft.violations.add("/linux/uidMappings", error),
+    }
+    draft.beside("", HostOp::Release { point });
+}
+
+fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Option<IdMaps> {
+    let linux = spec.linux().as_ref();
+    let uids = linux.and_then(|linux| linux.uid_mappings().as_ref());
+    let gids = linux.and_then(|linux| linux.gid_mappings().as_ref());
+    if *namespaces.get(Kind::User) != Source::New {
+        if *namespaces.get(Kind::User) == Source::Inherit
+            && uids.or(gids).is_some_and(|maps| !maps.is_empty())
+        {
+            draft
+                .violations
+                .add("/linux/uidMappings", "id maps need a new user namespace in /linux/namespaces");
+        }
+        return None;
+    }
+    let mut read = |pointer: &str, listed: Option<&Vec<LinuxIdMapping>>| {
+        let mut maps = Vec::new();
+        for (index, map) in listed.into_iter().flatten().enumerate() {
+            match IdMap::new(map.container_id(), map.host_id(), map.size()) {
+                Ok(map) => maps.push(map),
+                Err(error) => draft.violations.add(format!("{pointer}/{index}"), error),
+            }
+        }
+        maps
+    };
+    let uid = read("/linux/uidMappings", uids);
+    let gid = read("/linux/gidMappings", gids);
+    match IdMaps::new(uid, gid) {
+        Ok(maps) => Some(maps),
+        Err(error) => {
+            draft.violations.add("/linux/uidMappings", error);
+            None
+        }
+    }
+}
+
+/// The id maps of the configuration as they are, for checks of single ids.
+pub(super) fn maps(spec: &Spec) -> Option<IdMaps> {
+    let linux = spec.linux().as_ref()?;
+    let read = |listed: &Option<Vec<LinuxIdMapping>>| {
+        let listed = listed.iter().flatten();
+        listed
+            .map(|map| IdMap { inside: map.container_id(), outside: map.host_id(), size: map.size() })
+            .collect()
+    };
+    Some(IdMaps { uid: read(linux.uid_mappings()), gid: read(linux.gid_mappings()) })
+}

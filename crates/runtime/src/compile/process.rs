@@ -1,0 +1,412 @@
+//! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
+
+use oci_spec::runtime::{
+    IOPriorityClass, LinuxSchedulerFlag, LinuxSchedulerPolicy, PosixRlimit, PosixRlimitType, Process,
+};
+use palisade_namespace::{IdKind, Kind, Namespaces, Source};
+use palisade_oci::Spec;
+use palisade_sys::schedule::Attributes;
+use rustix::process::Resource;
+
+use super::{Draft, Request, capabilities, namespaces as spaces, seccomp};
+use crate::plan::{ExecOp, HostOp, InitOp, ResourceLimit, Step, Text};
+
+/// The search path of a program where the environment has none, that of `execvp(3)`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const DEFAULT_UMASK: u32 = 0o022;
+
+/// What was read of a process, ready for its lists.
+pub(super) struct ProcessPlan {
+    pub(super) init: Vec<Step<InitOp>>,
+    pub(super) exec: Vec<Step<ExecOp>>,
+    candidates: Vec<Text>,
+}
+
+/// Reads the container's first process.
+pub(super) fn read(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    namespaces: &Namespaces,
+    home: Option<&str>,
+) -> Option<ProcessPlan> {
+    let Some(process) = spec.process() else {
+        draft.violations.add("/process", "it is missing: what the container is to run");
+        return None;
+    };
+    let own_user = *namespaces.get(Kind::User) != Source::Inherit;
+    let available = if own_user { u64::MAX } else { draft.host.capabilities };
+    if *namespaces.get(Kind::User) == Source::New {
+        check_ids(draft, spec, process);
+    }
+    let setgroups = match (&draft.host.maps.may_set_ids, own_user) {
+        (false, true) => spaces::maps(spec)
+            .is_none_or(|maps| maps.gid.len() > 1 || maps.gid.iter().any(|map| map.size > 1)),
+        _ => true,
+    };
+    let seccomp = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
+    let filter = seccomp.and_then(|section| seccomp::plan(draft, section));
+    let surroundings = Surroundings { available, setgroups, own_user, home };
+    read_any(draft, process, filter, &surroundings)
+}
+
+/// What a process finds that is not in its own section.
+pub(super) struct Surroundings<'a> {
+    /// The capabilities that can be given.
+    pub(super) available: u64,
+    /// Whether `setgroups(2)` is allowed.
+    pub(super) setgroups: bool,
+    /// Whether it is in a user namespace of the container's.
+    pub(super) own_user: bool,
+    pub(super) home: Option<&'a str>,
+}
+
+/// Reads a process section, that of a container or one of `exec`.
+pub(super) fn read_any(
+    draft: &mut Draft<'_>,
+    process: &Process,
+    filter: Option<ExecOp>,
+    surroundings: &Surroundings<'_>,
+) -> Option<ProcessPlan> {
+    let mut init = Vec::new();
+    let umask = process.user().umask().unwrap_or(DEFAULT_UMASK) & 0o777;
+    init.push(Step::new("/process/user/umask", InitOp::Umask { mask: umask }));
+    init.extend(read_scheduler(draft, process));
+    init.extend(read_io_priority(draft, process));
+    if let Some(path) = read_cwd(draft, process) {
+        init.push(Step::new("/process/cwd", InitOp::WorkingDirectory { path }));
+    }
+    let environment = read_environment(draft, process, surroundings.home);
+    let arguments = read_arguments(draft, process)?;
+    let candidates = candidates(draft, &arguments, process.env().as_deref().unwrap_or_default());
+    if surroundings.own_user {
+        init.push(Step::new("", InitOp::KeepCapabilities));
+    }
+    let sets = capabilities::read(draft, process.capabilities().as_ref(), surroundings.available);
+    let exec = plan_exec(draft, process, filter, sets, surroundings, &candidates, arguments, environment);
+    Some(ProcessPlan { init, exec, candidates })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one list, each read on its own")]
+fn plan_exec(
+    draft: &mut Draft<'_>,
+    process: &Process,
+    filter: Option<ExecOp>,
+    sets: capabilities::Sets,
+    surroundings: &Surroundings<'_>,
+    candidates: &[Text],
+    arguments: Vec<Text>,
+    environment: Vec<Text>,
+) -> Vec<Step<ExecOp>> {
+    let mut exec = vec![Step::new("", ExecOp::DefaultSignals)];
+    let no_new_privileges = process.no_new_privileges().unwrap_or(false);
+    let filter = filter.map(|filter| Step::new("/linux/seccomp", filter));
+    // Without no-new-privileges the filter can only be loaded while CAP_SYS_ADMIN is still there.
+    let (early, late) = if no_new_privileges { (None, filter) } else { (filter, None) };
+    exec.extend(early);
+    let user = process.user();
+    let additional = user.additional_gids().clone().unwrap_or_default();
+    if !surroundings.setgroups && !additional.is_empty() {
+        let message = "a user namespace with a single mapped group forbids setgroups(2); give the user a range in /etc/subgid";
+        draft.violations.add("/process/user/additionalGids", message);
+    }
+    let additional = surroundings.setgroups.then_some(additional);
+    let groups = ExecOp::SetGroups { gid: user.gid(), additional };
+    capabilities::plan(&mut exec, sets, user.uid(), groups);
+    if no_new_privileges {
+        exec.push(Step::new("/process/noNewPrivileges", ExecOp::NoNewPrivileges));
+    }
+    exec.extend(late);
+    let candidates = candidates.to_vec();
+    exec.push(Step::new("/process/args", ExecOp::Execute { candidates, arguments, environment }));
+    exec
+}
+
+fn check_ids(draft: &mut Draft<'_>, spec: &Spec, process: &Process) {
+    let Some(maps) = spaces::maps(spec) else { return };
+    let user = process.user();
+    let groups = user.additional_gids().iter().flatten().map(|gid| ("additionalGids", IdKind::Gid, *gid));
+    let ids = [("uid", IdKind::Uid, user.uid()), ("gid", IdKind::Gid, user.gid())];
+    for (name, kind, id) in ids.into_iter().chain(groups) {
+        if maps.outside_of(kind, id).is_none() {
+            let message = format!("{id} is not in the container's id map");
+            draft.violations.add(format!("/process/user/{name}"), message);
+        }
+    }
+}
+
+fn read_cwd(draft: &mut Draft<'_>, process: &Process) -> Option<Text> {
+    let cwd = process.cwd().display().to_string();
+    if !cwd.starts_with('/') {
+        let message = format!("{cwd:?} is not an absolute path");
+        draft.violations.add("/process/cwd", message);
+        return None;
+    }
+    if cwd.split('/').any(|part| part == "..") {
+        draft.violations.add("/process/cwd", format_args!("{cwd:?} has a part .."));
+        return None;
+    }
+    draft.text("/process/cwd", &cwd)
+}
+
+fn read_arguments(draft: &mut Draft<'_>, process: &Process) -> Option<Vec<Text>> {
+    let arguments = process.args().as_deref().unwrap_or_default();
+    if arguments.first().is_none_or(String::is_empty) {
+        draft.violations.add("/process/args", "it is empty: the program to run and its arguments");
+        return None;
+    }
+    let mut texts = Vec::with_capacity(arguments.len());
+    for (index, argument) in arguments.iter().enumerate() {
+        texts.push(draft.text(&format!("/process/args/{index}"), argument)?);
+    }
+    Some(texts)
+}
+
+fn read_environment(draft: &mut Draft<'_>, process: &Process, home: Option<&str>) -> Vec<Text> {
+    let entries = process.env().as_deref().unwrap_or_default();
+    let mut texts = Vec::with_capacity(entries.len() + 1);
+    for (index, entry) in entries.iter().enumerate() {
+        let pointer = format!("/process/env/{index}");
+        match entry.split_once('=') {
+            Some((name, _)) if !name.is_empty() => texts.extend(draft.text(&pointer, entry)),
+            _ => draft.violations.add(pointer, format_args!("{entry:?} is not NAME=VALUE")),
+        }
+    }
+    if let Some(home) = home
+        && !entries.iter().any(|entry| entry.starts_with("HOME="))
+    {
+        texts.extend(draft.text("/process/env", &format!("HOME={home}")));
+    }
+    texts
+}
+
+/// The paths that `execvp(3)` would try.
+fn candidates(draft: &mut Draft<'_>, arguments: &[Text], environment: &[String]) -> Vec<Text> {
+    let Some(program) = arguments.first() else { return Vec::new() };
+    let name = program.to_string_lossy();
+    if name.contains('/') {
+        return vec![program.clone()];
+    }
+    let path = environment.iter().rev().find_map(|entry| entry.strip_prefix("PATH="));
+    let path = path.filter(|path| !path.is_empty()).unwrap_or(DEFAULT_PATH);
+    let directories = path.split(':').filter(|directory| directory.starts_with('/'));
+    let full: Vec<String> =
+        directories.map(|directory| format!("{}/{name}", directory.trim_end_matches('/'))).collect();
+    full.iter().filter_map(|path| draft.text("/process/env", path)).collect()
+}
+
+fn read_scheduler(draft: &mut Draft<'_>, process: &Process) -> Option<Step<InitOp>> {
+    let scheduler = process.scheduler().as_ref()?;
+    let policy = match scheduler.policy() {
+        LinuxSchedulerPolicy::SchedOther => 0,
+        LinuxSchedulerPolicy::SchedFifo => 1,
+        LinuxSchedulerPolicy::SchedRr => 2,
+        LinuxSchedulerPolicy::SchedBatch => 3,
+        LinuxSchedulerPolicy::SchedIso => 4,
+        LinuxSchedulerPolicy::SchedIdle => 5,
+        LinuxSchedulerPolicy::SchedDeadline => 6,
+    };
+    if policy == 4 {
+        draft.violations.add("/process/scheduler/policy", "SCHED_ISO is reserved and in no kernel");
+    }
+    let flags = scheduler.flags().iter().flatten().fold(0, |bits, flag| bits | scheduler_flag(*flag));
+    let priority = scheduler.priority().unwrap_or(0);
+    let Ok(priority) = u32::try_from(priority) else {
+        draft.violations.add("/process/scheduler/priority", format_args!("{priority} is negative"));
+        return None;
+    };
+    let mut attributes = Attributes::default();
+    attributes.policy = policy;
+    attributes.flags = flags;
+    attributes.nice = scheduler.nice().unwrap_or(0);
+    attributes.priority = priority;
+    attributes.runtime = scheduler.runtime().unwrap_or(0);
+    attributes.deadline = scheduler.deadline().unwrap_or(0);
+    attributes.period = scheduler.period().unwrap_or(0);
+    Some(Step::new("/process/scheduler", InitOp::Schedule { attributes }))
+}
+
+/// The bits of `linux/sched.h`.
+fn scheduler_flag(flag: LinuxSchedulerFlag) -> u64 {
+    match flag {
+        LinuxSchedulerFlag::SchedResetOnFork => 0x01,
+        LinuxSchedulerFlag::SchedFlagReclaim => 0x02,
+        LinuxSchedulerFlag::SchedFlagDLOverrun => 0x04,
+        LinuxSchedulerFlag::SchedFlagKeepPolicy => 0x08,
+        LinuxSchedulerFlag::SchedFlagKeepParams => 0x10,
+        LinuxSchedulerFlag::SchedFlagUtilClampMin => 0x20,
+        LinuxSchedulerFlag::SchedFlagUtilClampMax => 0x40,
+    }
+}
+
+fn read_io_priority(draft: &mut Draft<'_>, process: &Process) -> Option<Step<InitOp>> {
+    let priority = process.io_priority().as_ref()?;
+    let class: u32 = match priority.class() {
+        IOPriorityClass::IoprioClassRt => 1,
+        IOPriorityClass::IoprioClassBe => 2,
+        IOPriorityClass::IoprioClassIdle => 3,
+    };
+    match u32::try_from(priority.priority()) {
+        Ok(level @ 0..=7) => {
+            Some(Step::new("/process/ioPriority", InitOp::IoPriority { value: class << 13 | level }))
+        }
+        _ => {
+            let message = format!("{} is not between 0 and 7", priority.priority());
+            draft.violations.add("/process/ioPriority/priority", message);
+            None
+        }
+    }
+}
+
+/// Reads rows and columns of the terminal.
+pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(u16, u16)> {
+    let size = process.console_size();
+    let size = size.as_ref()?;
+    match (u16::try_from(size.height()), u16::try_from(size.width())) {
+        (Ok(height), Ok(width)) => Some((height, width)),
+        _ => {
+            draft.violations.add("/process/consoleSize", "a terminal has at most 65535 rows and columns");
+            None
+        }
+    }
+}
+
+/// What init does before it mounts: names and kernel parameters, which need the host's /proc.
+pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
+    let own_uts = *namespaces.get(Kind::Uts) != Source::Inherit;
+    for (pointer, name) in [("/hostname", spec.hostname()), ("/domainname", spec.domainname())] {
+        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else { continue };
+        if !own_uts {
+            draft.violations.add(pointer, "it needs a uts namespace in /linux/namespaces");
+        } else if name.len() > 64 {
+            draft.violations.add(pointer, "it is longer than 64 bytes");
+        } else if let Some(name) = draft.text(pointer, name) {
+            let op =
+                if pointer == "/hostname" { InitOp::Hostname { name } } else { InitOp::Domainname { name } };
+            draft.init(pointer, op);
+        }
+    }
+    plan_sysctls(draft, spec, namespaces);
+}
+
+/// The parameters that belong to a namespace, `sysctl(2)` names and prefixes, with its kind.
+const OWN_SYSCTLS: [(&str, Kind); 10] = [
+    ("fs.mqueue.", Kind::Ipc),
+    ("kernel.msgmax", Kind::Ipc),
+    ("kernel.msgmnb", Kind::Ipc),
+    ("kernel.msgmni", Kind::Ipc),
+    ("kernel.sem", Kind::Ipc),
+    ("kernel.shm", Kind::Ipc),
+    ("kernel.hostname", Kind::Uts),
+    ("kernel.domainname", Kind::Uts),
+    ("net.", Kind::Net),
+    ("user.", Kind::User),
+];
+
+fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
+    let listed = spec.linux().as_ref().and_then(|linux| linux.sysctl().as_ref());
+    let mut listed: Vec<(&String, &String)> = listed.into_iter().flatten().collect();
+    listed.sort();
+    for (name, value) in listed {
+        let pointer = format!("/linux/sysctl/{}", name.replace('~', "~0").replace('/', "~1"));
+        let dotted =
+            if name.contains('/') && !name.contains('.') { name.replace('/', ".") } else { name.clone() };
+        match OWN_SYSCTLS.iter().find(|(prefix, _)| dotted.starts_with(prefix)) {
+            None => draft
+                .violations
+                .add(&pointer, "it is not of a namespace: setting it would change the whole machine"),
+            Some((_, kind)) if *namespaces.get(*kind) == Source::Inherit => {
+                let message =
+                    format!("it needs a {kind} namespace in /linux/namespaces, or it would change the host");
+                draft.violations.add(&pointer, message);
+            }
+            Some(_) => {
+                // A slash inside a dotted name stands for a dot of the file's name, as in sysctl(8).
+                let path: String =
+                    name.chars().map(|c| if name.contains('.') { swap(c) } else { c }).collect();
+                if path.split('/').any(|part| part == ".." || part.is_empty()) {
+                    draft.violations.add(&pointer, "it is no name of a parameter");
+                    continue;
+                }
+                let texts = (draft.text(&pointer, &format!("/proc/sys/{path}")), draft.text(&pointer, value));
+                if let (Some(path), Some(value)) = texts {
+                    draft.init(pointer, InitOp::Sysctl { path, value });
+                }
+            }
+        }
+    }
+}
+
+fn swap(character: char) -> char {
+    match character {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    }
+}
+
+/// What init does once it is in its root.
+pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, request: &Request<'_>) {
+    draft.init.extend(process.init);
+    draft.init("/process/args", InitOp::FindProgram { candidates: process.candidates });
+    draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
+    draft.plan.exec = process.exec;
+}
+
+/// The candidates of a process that skips the lists of a container.
+pub(super) fn find_program(process: &ProcessPlan) -> Step<InitOp> {
+    Step::new("/process/args", InitOp::FindProgram { candidates: process.candidates.clone() })
+}
+
+/// What the host does for a process: limits and score, for which it may have rights that the process has not.
+pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
+    let Some(process) = process else { return };
+    let mut limits: Vec<ResourceLimit> = Vec::new();
+    for (index, rlimit) in process.rlimits().iter().flatten().enumerate() {
+        let limit = read_rlimit(rlimit);
+        let pointer = format!("/process/rlimits/{index}");
+        if limits.iter().any(|other| other.name == limit.name) {
+            draft.violations.add(pointer, format_args!("{} is listed twice", limit.name));
+        } else if rlimit.soft() > rlimit.hard() {
+            let message = format!("soft limit {} is above hard limit {}", rlimit.soft(), rlimit.hard());
+            draft.violations.add(pointer, message);
+        } else {
+            limits.push(limit);
+        }
+    }
+    if !limits.is_empty() {
+        draft.beside("/process/rlimits", HostOp::LimitResources { limits });
+    }
+    match process.oom_score_adj() {
+        None => {}
+        Some(value @ -1000..=1000) => draft.beside("/process/oomScoreAdj", HostOp::AdjustOomScore { value }),
+        Some(value) => {
+            draft
+                .violations
+                .add("/process/oomScoreAdj", format_args!("{value} is not between -1000 and 1000"));
+        }
+    }
+}
+
+fn read_rlimit(rlimit: &PosixRlimit) -> ResourceLimit {
+    let (name, resource) = match rlimit.typ() {
+        PosixRlimitType::RlimitCpu => ("RLIMIT_CPU", Resource::Cpu),
+        PosixRlimitType::RlimitFsize => ("RLIMIT_FSIZE", Resource::Fsize),
+        PosixRlimitType::RlimitData => ("RLIMIT_DATA", Resource::Data),
+        PosixRlimitType::RlimitStack => ("RLIMIT_STACK", Resource::Stack),
+        PosixRlimitType::RlimitCore => ("RLIMIT_CORE", Resource::Core),
+        PosixRlimitType::RlimitRss => ("RLIMIT_RSS", Resource::Rss),
+        PosixRlimitType::RlimitNproc => ("RLIMIT_NPROC", Resource::Nproc),
+        PosixRlimitType::RlimitNofile => ("RLIMIT_NOFILE", Resource::Nofile),
+        PosixRlimitType::RlimitMemlock => ("RLIMIT_MEMLOCK", Resource::Memlock),
+        PosixRlimitType::RlimitAs => ("RLIMIT_AS", Resource::As),
+        PosixRlimitType::RlimitLocks => ("RLIMIT_LOCKS", Resource::Locks),
+        PosixRlimitType::RlimitSigpending => ("RLIMIT_SIGPENDING", Resource::Sigpending),
+        PosixRlimitType::RlimitMsgqueue => ("RLIMIT_MSGQUEUE", Resource::Msgqueue),
+        PosixRlimitType::RlimitNice => ("RLIMIT_NICE", Resource::Nice),
+        PosixRlimitType::RlimitRtprio => ("RLIMIT_RTPRIO", Resource::Rtprio),
+        PosixRlimitType::RlimitRttime => ("RLIMIT_RTTIME", Resource::Rttime),
+    };
+    // RLIM_INFINITY is all ones.
+    let bound = |value: u64| (value != u64::MAX).then_some(value);
+    ResourceLimit { name, resource, soft: bound(rlimit.soft()), hard: bound(rlimit.hard()) }
+}

@@ -1,0 +1,49 @@
+//! What is wrong with a configuration.
+
+use std::fmt;
+
+/// One thing that cannot be, with its place in config.json.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The place, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What was wanted and what was found.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.pointer, self.message)
+    }
+}
+
+/// All that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Violations(pub Vec<Violation>);
+
+impl Violations {
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, message: impl fmt::Display) {
+        self.0.push(Violation { pointer: pointer.into(), message: message.to_string() });
+    }
+
+    /// Notes that a field asks for what this version cannot do.
+    pub(crate) fn unsupported(&mut self, pointer: impl Into<String>, what: &str) {
+        self.add(pointer, format_args!("{what} is not supported by this version of palisade"));
+    }
+}
+
+impl fmt::Display for Violations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, violation) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{violation}")?;
+        }
+        Ok(())
+    }
+}
+
+impl From<Violations> for crate::Error {
+    fn from(violations: Violations) -> Self {
+        Self::of(crate::ErrorKind::Invalid, violations.to_string()).context("config.json")
+    }
+}

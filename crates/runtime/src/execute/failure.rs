@@ -1,0 +1,77 @@
+//! From what init reports to a line for a person.
+
+use rustix::io::Errno;
+
+use crate::error::{Error, ErrorKind};
+use crate::plan::{ExecOp, InitOp, Plan, Point};
+
+/// Words the failure of an operation of the init list.
+pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Error {
+    let Some(planned) = usize::try_from(index).ok().and_then(|index| plan.init.get(index)) else {
+        return hinted(Error::call(format_args!("{step} of the launch image"), errno), errno);
+    };
+    if let InitOp::FindProgram { candidates } = &planned.op {
+        return program_error(plan, candidates.len(), errno);
+    }
+    if let InitOp::Await { point: Point::IdMaps | Point::Group | Point::Hooks } = planned.op {
+        return Error::call("wait for the runtime", errno);
+    }
+    hinted(Error::call(format_args!("{}: {step}", planned.op), errno), errno).context(&planned.origin)
+}
+
+/// Words the failure of a file-system operation.
+pub(super) fn of_file_system(plan: &Plan, index: u32, failure: &palisade_mount::Failure) -> Error {
+    let planned = usize::try_from(index).ok().and_then(|index| plan.init.get(index));
+    match planned.map(|planned| (&planned.op, &planned.origin)) {
+        Some((InitOp::FileSystem(op), origin)) => Error::new(op.describe(failure)).context(origin),
+        _ => Error::new(failure.to_string()),
+    }
+}
+
+/// Words the failure of an operation of the exec list.
+pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
+    let planned = usize::try_from(tag).ok().and_then(|index| plan.exec.get(index));
+    let Some(planned) = planned else {
+        return Error::call("launch image", errno);
+    };
+    if let ExecOp::Execute { candidates, .. } = &planned.op {
+        return program_error(plan, candidates.len(), errno);
+    }
+    hinted(Error::call(&planned.op, errno), errno).context(&planned.origin)
+}
+
+/// Words that a program could not be executed; `palisade start` says the same of a FIFO's report.
+pub(crate) fn program(name: &str, searched: usize, errno: Errno) -> Error {
+    let (kind, hint) = match errno {
+        Errno::NOENT if searched > 1 || !name.contains('/') => {
+            (ErrorKind::ProgramMissing, "not found in PATH inside the container")
+        }
+        Errno::NOENT | Errno::NOTDIR => {
+            (ErrorKind::ProgramMissing, "no such file inside the container, or its interpreter is missing")
+        }
+        Errno::ACCESS => (ErrorKind::ProgramNotExecutable, "not an executable file for this user"),
+        Errno::NOEXEC => {
+            (ErrorKind::ProgramNotExecutable, "not a program of this machine, or a script without #!")
+        }
+        _ => (ErrorKind::ProgramNotExecutable, "it cannot be executed"),
+    };
+    Error::of(kind, format!("exec {name:?}: {}", palisade_sys::errno::describe(errno))).hint(hint)
+}
+
+fn program_error(plan: &Plan, searched: usize, errno: Errno) -> Error {
+    let name = plan.program().unwrap_or_default();
+    program(&name, searched, errno).context("/process/args")
+}
+
+/// Adds what usually causes an error in the start of a container.
+pub(super) fn hinted(error: Error, errno: Errno) -> Error {
+    match errno {
+        Errno::PERM => {
+            error.hint("needs CAP_SYS_ADMIN over the namespaces concerned: root, or a new user namespace")
+        }
+        Errno::NOSPC | Errno::USERS => {
+            error.hint("a limit in /proc/sys/user or the nesting of 32 namespaces")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,451 @@
+//! The host's side of a start: the interpreter of a plan's host lists, and the clone between them.
+
+mod failure;
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use palisade_cgroup::Group;
+use palisade_namespace as namespace;
+use palisade_sys::clone;
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Pid, PidfdFlags, Rlimit, Signal, WaitId, WaitIdOptions};
+
+use crate::error::{During, Error, ErrorKind, Result};
+use crate::init::{Init, Message, Trace, receive, release};
+use crate::plan::{HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step};
+
+/// A process of a container.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number in the caller's pid namespace.
+    pub pid: Pid,
+    /// Its pidfd.
+    pub pidfd: OwnedFd,
+}
+
+/// What a start left running.
+#[derive(Debug)]
+pub struct Started {
+    /// The container's process.
+    pub process: Process,
+    /// The master of its terminal, where it has one.
+    pub terminal: Option<OwnedFd>,
+    /// Its cgroup, where one was made.
+    pub group: Option<Group>,
+}
+
+/// An operation that was carried out, for `--explain`.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    /// Whose list it is of.
+    pub side: Side,
+    /// Its place in the list.
+    pub index: usize,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What a plan needs from whoever carries it out.
+pub(crate) struct Surroundings<'a> {
+    /// Notes the process down before it goes on.
+    pub record: &'a dyn Fn(&Process) -> Result<()>,
+    /// Runs the hooks of a kind.
+    pub hooks: &'a dyn Fn(HookKind, &Process) -> Result<()>,
+    /// Is told what was done.
+    pub observe: Option<&'a dyn Fn(Event)>,
+    /// A signal descriptor: a signal to end ends the start, leaving nothing behind.
+    pub signals: Option<BorrowedFd<'a>>,
+    /// Where the FIFOs of `start` are.
+    pub directory: Option<BorrowedFd<'a>>,
+    /// A cgroup that exists already, which the process joins.
+    pub group: Option<Group>,
+    /// The standard descriptors where they are not the caller's own.
+    pub stdio: Option<[BorrowedFd<'a>; 3]>,
+}
+
+/// Carries a plan out up to the moment where the container's program runs, or waits for `start`.
+///
+/// # Errors
+/// Whatever operation failed first, by its place in config.json; then no process and no cgroup of it are left.
+pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Started> {
+    let mut host = Host {
+        plan,
+        slots: Vec::new(),
+        group: None,
+        process: None,
+        intermediate: None,
+        terminal: None,
+        socket: None,
+        made_group: false,
+        surroundings,
+    };
+    match host.run() {
+        Ok(()) => host.finish(),
+        Err(error) => {
+            host.clean_up();
+            Err(error)
+        }
+    }
+}
+
+struct Host<'a> {
+    plan: &'a Plan,
+    slots: Vec<OwnedFd>,
+    group: Option<Group>,
+    made_group: bool,
+    process: Option<Process>,
+    /// A process that has forked into the container's one and ends.
+    intermediate: Option<Process>,
+    terminal: Option<OwnedFd>,
+    socket: Option<OwnedFd>,
+    surroundings: Surroundings<'a>,
+}
+
+impl Host<'_> {
+    fn run(&mut self) -> Result<()> {
+        self.group = self.surroundings.group.take();
+        self.work_off(&self.plan.before, Side::Before)?;
+        self.clone()?;
+        self.work_off(&self.plan.beside, Side::Beside)?;
+        self.drain()
+    }
+
+    fn finish(mut self) -> Result<Started> {
+        let process = self.process.take().ok_or_else(|| Error::new("the plan started no process"))?;
+        Ok(Started { process, terminal: self.terminal.take(), group: self.group.take() })
+    }
+
+    fn work_off(&mut self, steps: &[Step<HostOp>], side: Side) -> Result<()> {
+        for (index, step) in steps.iter().enumerate() {
+            let begin = Instant::now();
+            self.perform(&step.op).map_err(|error| match step.origin.as_ref() {
+                "" => error,
+                origin => error.context(origin),
+            })?;
+            if let Some(observe) = self.surroundings.observe {
+                observe(Event { side, index, took: begin.elapsed() });
+            }
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, op: &HostOp) -> Result<()> {
+        match op {
+            HostOp::OpenNamespace { slot, kind, path } => {
+                let target = namespace::Target::from(Path::new(path));
+                self.fill(*slot, namespace::open(*kind, &target)?.into_fd())
+            }
+            HostOp::OpenProcess { slot, pid } => {
+                let number = Pid::from_raw(*pid).ok_or_else(|| Error::new("pid 0 is no process"))?;
+                let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty());
+                self.fill(*slot, pidfd.during(format_args!("pidfd_open {pid}"))?)
+            }
+            HostOp::EnterPidNamespace { slot } => {
+                let target =
+                    self.slots.get(slot.0).ok_or_else(|| Error::new("the plan uses an unknown slot"))?;
+                clone::setns(target.as_fd(), clone::CLONE_NEWPID).during("setns into the pid namespace")
+            }
+            HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),
+            HostOp::MakeGroup => self.make_group(),
+            HostOp::LimitGroup => match (&self.plan.group, &mut self.group) {
+                (Some(recipe), Some(group)) => Ok(group.apply_limits(recipe)?),
+                _ => Ok(()),
+            },
+            HostOp::MapIds { maps, method } => {
+                let process = self.process()?;
+                let pid = process.pid.as_raw_nonzero().get().unsigned_abs();
+                Ok(namespace::write_maps(open_directory(Path::new("/proc"))?, pid, maps, method)?)
+            }
+            HostOp::LimitResources { limits } => limit_resources(self.process()?.pid, limits),
+            HostOp::AdjustOomScore { value } => {
+                let path = format!("/proc/{}/oom_score_adj", self.process()?.pid.as_raw_nonzero());
+                std::fs::write(&path, value.to_string())
+                    .during(format_args!("write {value} to {path}"))
+                    .map_err(|error| error.hint("lowering the score needs CAP_SYS_RESOURCE"))
+            }
+            HostOp::Record => {
+                let process = self.process.as_ref().ok_or_else(no_process)?;
+                (self.surroundings.record)(process)
+            }
+            HostOp::RunHooks { kind } => {
+                let process = self.process.as_ref().ok_or_else(no_process)?;
+                (self.surroundings.hooks)(*kind, process)
+            }
+            HostOp::Await { point } => self.await_point(*point),
+            HostOp::Release { point } => {
+                let socket = self.socket.as_ref().ok_or_else(no_process)?;
+                match release(socket, *point) {
+                    Ok(()) => Ok(()),
+                    // Init has failed; why is in the socket.
+                    Err(Errno::PIPE | Errno::CONNRESET) => self.drain(),
+                    Err(errno) => Err(Error::call("send to init", errno)),
+                }
+            }
+        }
+    }
+
+    fn process(&self) -> Result<&Process> {
+        self.process.as_ref().ok_or_else(no_process)
+    }
+
+    fn fill(&mut self, slot: Slot, descriptor: OwnedFd) -> Result<()> {
+        if slot.0 != self.slots.len() {
+            return Err(Error::new("the plan fills its slots out of order"));
+        }
+        self.slots.push(descriptor);
+        Ok(())
+    }
+
+    fn open_start_fifos(&mut self, go: Slot, outcome: Slot) -> Result<()> {
+        let directory = self
+            .surroundings
+            .directory
+            .ok_or_else(|| Error::new("the plan waits for start, but has no state"))?;
+        for (slot, name) in [(go, crate::record::GO_FIFO), (outcome, crate::record::OUTCOME_FIFO)] {
+            rustix::fs::mkfifoat(directory, name, Mode::RUSR | Mode::WUSR)
+                .during(format_args!("mkfifo {name}"))?;
+            // Opened for both directions it never blocks, and it lives as long as the container waits.
+            let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+            let fifo = rustix::fs::openat(directory, name, flags, Mode::empty())
+                .during(format_args!("open {name}"))?;
+            self.fill(slot, fifo)?;
+        }
+        Ok(())
+    }
+
+    fn make_group(&mut self) -> Result<()> {
+        if let Some(recipe) = &self.plan.group {
+            self.group = Some(recipe.make_directories()?);
+            self.made_group = true;
+        }
+        Ok(())
+    }
+
+    /// Makes the process. The launch image is made before it, the list of `tasks` files too: the new process
+    /// must not allocate.
+    fn clone(&mut self) -> Result<()> {
+        let kind = SocketType::SEQPACKET;
+        let (host, init) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+            .during("socketpair")?;
+        let report = u64::from(init.as_raw_fd().unsigned_abs());
+        let image = crate::launch::seal(&self.plan.exec, report)?;
+        let (anchor, paths) = self.tasks()?;
+        let tasks: Vec<&CStr> = paths.iter().map(CString::as_c_str).collect();
+        let trace = if self.surroundings.observe.is_some() { Trace::On } else { Trace::Off };
+        let work = Init {
+            steps: &self.plan.init,
+            slots: &self.slots,
+            anchor: anchor.as_ref().map(AsFd::as_fd),
+            tasks: &tasks,
+            socket: init.as_fd(),
+            host: host.as_raw_fd(),
+            image: image.as_fd(),
+            stdio: self.surroundings.stdio,
+            trace,
+        };
+        let into = self.group.as_ref().map(Group::v2_directory).transpose()?.flatten();
+        let into = into.as_ref().map(AsFd::as_fd);
+        let spawned = clone::spawn(self.plan.clone.flags(), into, &mut || work.run()).map_err(|errno| {
+            let kinds = self.plan.clone;
+            let what = format!("clone3 with new namespaces {kinds}");
+            failure::hinted(Error::call(what, errno), errno)
+        });
+        let left = self.leave_pid_namespace();
+        let spawned = spawned?;
+        self.process = Some(Process { pid: spawned.pid, pidfd: spawned.pidfd });
+        self.socket = Some(host);
+        left
+    }
+
+    /// Names the `tasks` files of the v1 groups, which may not be there yet: the directory that they are below and
+    /// their paths.
+    fn tasks(&self) -> Result<(Option<OwnedFd>, Vec<CString>)> {
+        let (anchor, paths): (&Path, Vec<String>) = match (&self.plan.group, &self.group) {
+            (Some(recipe), _) => (&recipe.anchor, recipe.tasks().collect()),
+            (None, Some(group)) => (group.anchor(), group.tasks().collect()),
+            (None, None) => return Ok((None, Vec::new())),
+        };
+        let paths = paths.into_iter().map(CString::new).collect::<std::result::Result<_, _>>();
+        let paths = paths.map_err(|_| Error::new("a cgroup's path contains a NUL byte"))?;
+        Ok((Some(open_directory(anchor)?), paths))
+    }
+
+    /// Goes back to the caller's own pid namespace for children, where the plan entered another one.
+    fn leave_pid_namespace(&self) -> Result<()> {
+        if !self.plan.before.iter().any(|step| matches!(step.op, HostOp::EnterPidNamespace { .. })) {
+            return Ok(());
+        }
+        let own =
+            rustix::fs::open("/proc/thread-self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+                .during("open /proc/thread-self/ns/pid")?;
+        clone::setns(own.as_fd(), clone::CLONE_NEWPID).during("setns back to the own pid namespace")
+    }
+
+    /// Waits until init has come to a point, and, where it forks, in the process that goes on.
+    fn await_point(&mut self, point: Point) -> Result<()> {
+        let forks = self.plan.init.iter().any(|step| matches!(step.op, InitOp::Fork { .. }));
+        let mut reached = false;
+        while !reached || forks && self.intermediate.is_none() {
+            match self.next_message()? {
+                Some(Message::Reached(at)) => reached = at == point,
+                Some(message) => self.take(message)?,
+                None => return Err(self.silent_end()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what init still has to say until it hangs up, which it does by executing the program or by waiting
+    /// for `start`.
+    fn drain(&mut self) -> Result<()> {
+        while let Some(message) = self.next_message()? {
+            self.take(message)?;
+        }
+        Ok(())
+    }
+
+    fn next_message(&mut self) -> Result<Option<Message>> {
+        let socket = self.socket.as_ref().ok_or_else(no_process)?;
+        if let Some(signals) = self.surroundings.signals {
+            wait_for_message(socket.as_fd(), signals)?;
+        }
+        let received = match receive(socket) {
+            Err(Errno::CONNRESET) => None,
+            other => other.during("receive from init")?,
+        };
+        Ok(received.map(|(message, descriptor)| {
+            if message == Message::Terminal {
+                self.terminal = descriptor;
+            }
+            message
+        }))
+    }
+
+    fn take(&mut self, message: Message) -> Result<()> {
+        match message {
+            Message::Reached(_) | Message::Terminal => Ok(()),
+            Message::Forked(number) => {
+                let pid = Pid::from_raw(number).ok_or_else(|| Error::new("init forked into process 0"))?;
+                let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+                    .during(format_args!("pidfd_open {number}"))?;
+                self.intermediate = self.process.replace(Process { pid, pidfd });
+                if let Some(intermediate) = &self.intermediate {
+                    reap(intermediate)?;
+                }
+                Ok(())
+            }
+            Message::Done { index, nanoseconds } => {
+                if let (Some(observe), Ok(index)) = (self.surroundings.observe, usize::try_from(index)) {
+                    observe(Event { side: Side::Init, index, took: Duration::from_nanos(nanoseconds) });
+                }
+                Ok(())
+            }
+            Message::Failed { index, errno, step } => {
+                Err(failure::of_init(self.plan, index, step.as_str(), Errno::from_raw_os_error(errno)))
+            }
+            Message::FileSystemFailed { index, failure } => {
+                Err(failure::of_file_system(self.plan, index, &failure))
+            }
+            Message::LaunchFailed { tag, errno } => {
+                Err(failure::of_launch(self.plan, tag, Errno::from_raw_os_error(errno)))
+            }
+        }
+    }
+
+    /// Says how init ended where it could not say so itself.
+    fn silent_end(&self) -> Error {
+        let status = self.process.as_ref().and_then(|process| {
+            rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED)
+                .ok()
+                .flatten()
+        });
+        match status.and_then(|status| status.terminating_signal()) {
+            Some(signal) => Error::new(format!("init was killed by signal {signal} before it was ready"))
+                .hint("signal 9: out of memory in its cgroup, or killed from outside"),
+            None => Error::new("init ended before it was ready"),
+        }
+    }
+
+    /// Ends and removes what was made, for a start that failed.
+    fn clean_up(&mut self) {
+        for process in [self.intermediate.take(), self.process.take()].into_iter().flatten() {
+            // Either it is gone already, or it dies now; both are what is wanted.
+            if rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL).is_ok() {
+                let _reaped = reap(&process);
+            }
+        }
+        if let (true, Some(group)) = (self.made_group, self.group.take()) {
+            // The first error is the one to tell.
+            let _removed = group.remove();
+        }
+    }
+}
+
+/// Words what a launch image wrote to the FIFO of `start`.
+pub(crate) fn program_failure(report: &[u8], arguments: &[String]) -> Error {
+    let name = arguments.first().map(String::as_str).unwrap_or_default();
+    match crate::init::decode(report) {
+        Some(Message::LaunchFailed { errno, .. }) => {
+            failure::program(name, 1, Errno::from_raw_os_error(errno)).context("/process/args")
+        }
+        _ => Error::new("the container's process failed before its program began"),
+    }
+}
+
+fn no_process() -> Error {
+    Error::new("the plan needs the process before it is cloned")
+}
+
+fn reap(process: &Process) -> Result<()> {
+    let wait = || rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED);
+    match rustix::io::retry_on_intr(wait) {
+        Ok(_) | Err(Errno::CHILD) => Ok(()),
+        Err(errno) => Err(Error::call("waitid", errno)),
+    }
+}
+
+/// Waits for a message or for a signal that means to end.
+fn wait_for_message(socket: BorrowedFd<'_>, signals: BorrowedFd<'_>) -> Result<()> {
+    loop {
+        let mut fds = [
+            PollFd::from_borrowed_fd(socket, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals, PollFlags::IN),
+        ];
+        match rustix::event::poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::call("poll", errno)),
+        }
+        let [message, signal] = fds.map(|fd| !fd.revents().is_empty());
+        if message {
+            return Ok(());
+        }
+        if signal && let Some(number) = palisade_sys::signal::next(signals).during("read signal")? {
+            let ends = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
+            if ends.iter().any(|signal| signal.as_raw() == number) {
+                return Err(Error::of(ErrorKind::Interrupted, format!("interrupted by signal {number}")));
+            }
+        }
+    }
+}
+
+fn limit_resources(pid: Pid, limits: &[ResourceLimit]) -> Result<()> {
+    for limit in limits {
+        let wanted = Rlimit { current: limit.soft, maximum: limit.hard };
+        rustix::process::prlimit(Some(pid), limit.resource, wanted)
+            .during(format_args!("prlimit {}", limit.name))
+            .map_err(|error| error.hint("a hard limit above the present one needs CAP_SYS_RESOURCE"))?;
+    }
+    Ok(())
+}
+
+/// Opens a directory by which files are named from then on.
+pub(crate) fn open_directory(path: &Path) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, path, flags, Mode::empty()).during(format_args!("open {}", path.display()))
+}

@@ -1,0 +1,100 @@
+//! What this build on this kernel can do, features.md of the runtime specification.
+
+use palisade_cgroup::{Controller, Home, Layout};
+use palisade_namespace::Kind;
+use palisade_oci::features::{
+    CgroupFeatures, Enabled, Features, IntelRdtFeatures, LinuxFeatures, MountExtensions, SeccompFeatures,
+};
+
+use crate::compile::CAPABILITIES;
+use crate::error::Result;
+use crate::plan::HookKind;
+
+/// Tells what is supported: what the build can do, and of that what this kernel has.
+///
+/// # Errors
+/// The machine's cgroups cannot be read.
+pub fn features() -> Result<Features> {
+    let hooks = [
+        HookKind::Prestart,
+        HookKind::CreateRuntime,
+        HookKind::CreateContainer,
+        HookKind::StartContainer,
+        HookKind::Poststart,
+        HookKind::Poststop,
+    ];
+    Ok(Features {
+        oci_version_min: "1.0.0".to_owned(),
+        oci_version_max: palisade_oci::VERSION.to_owned(),
+        hooks: Some(hooks.iter().map(|kind| kind.name().to_owned()).collect()),
+        mount_options: Some(palisade_mount::known_options()),
+        linux: Some(linux()?),
+        ..Features::default()
+    })
+}
+
+fn linux() -> Result<LinuxFeatures> {
+    let missing = crate::host::missing_namespaces();
+    let no = || Some(Enabled { enabled: Some(false) });
+    let kinds = Kind::ALL.into_iter().filter(|kind| !missing.contains(*kind));
+    Ok(LinuxFeatures {
+        namespaces: Some(kinds.map(|kind| kind.oci_name().to_owned()).collect()),
+        capabilities: Some(CAPABILITIES.iter().map(|name| (*name).to_owned()).collect()),
+        cgroup: Some(cgroup(&Layout::detect()?)),
+        seccomp: Some(seccomp()),
+        apparmor: no(),
+        selinux: no(),
+        intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
+        mount_extensions: Some(MountExtensions { idmap: no() }),
+        net_devices: no(),
+        ..LinuxFeatures::default()
+    })
+}
+
+fn cgroup(layout: &Layout) -> CgroupFeatures {
+    let rdma = matches!(layout.home(Controller::Rdma), Home::Hierarchy(_));
+    CgroupFeatures {
+        v1: Some(true),
+        v2: Some(true),
+        systemd: Some(false),
+        systemd_user: Some(false),
+        rdma: Some(rdma),
+    }
+}
+
+fn seccomp() -> SeccompFeatures {
+    let list = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    SeccompFeatures {
+        enabled: Some(true),
+        actions: list(&[
+            "SCMP_ACT_ALLOW",
+            "SCMP_ACT_ERRNO",
+            "SCMP_ACT_KILL",
+            "SCMP_ACT_KILL_PROCESS",
+            "SCMP_ACT_KILL_THREAD",
+            "SCMP_ACT_LOG",
+            "SCMP_ACT_TRACE",
+            "SCMP_ACT_TRAP",
+        ]),
+        operators: list(&[
+            "SCMP_CMP_EQ",
+            "SCMP_CMP_GE",
+            "SCMP_CMP_GT",
+            "SCMP_CMP_LE",
+            "SCMP_CMP_LT",
+            "SCMP_CMP_MASKED_EQ",
+            "SCMP_CMP_NE",
+        ]),
+        archs: list(&["SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"]),
+        known_flags: list(&[
+            "SECCOMP_FILTER_FLAG_LOG",
+            "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+            "SECCOMP_FILTER_FLAG_TSYNC",
+        ]),
+        supported_flags: list(&[
+            "SECCOMP_FILTER_FLAG_LOG",
+            "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
+            "SECCOMP_FILTER_FLAG_TSYNC",
+        ]),
+    }
+}

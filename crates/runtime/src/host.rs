@@ -1,0 +1,177 @@
+//! The facts about this machine and this user that decisions depend on, probed once.
+
+use std::path::PathBuf;
+
+use palisade_cgroup::Layout;
+use palisade_namespace::{MapFacts, Rights, Who, find_helpers, read_subids};
+use rustix::thread::CapabilitySet;
+
+use crate::error::{During, Error, Result};
+
+/// The oldest kernel whose calls every start uses: `mount_setattr(2)` of 5.12.
+const OLDEST_KERNEL: (u32, u32) = (5, 12);
+
+/// What the planner knows of the machine. A test writes it down as a literal.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Major and minor version of the kernel.
+    pub kernel: (u32, u32),
+    /// The effective user id.
+    pub uid: u32,
+    /// The effective group id.
+    pub gid: u32,
+    /// The permitted capabilities, as a bit mask.
+    pub capabilities: u64,
+    /// Where the cgroup controllers are.
+    pub cgroups: Layout,
+    /// Whether this process may make cgroups of its own.
+    pub delegation: Delegation,
+    /// What maps of ids this user may write.
+    pub maps: MapFacts,
+    /// The kinds of namespace that the kernel has, which is all of them but on a kernel built otherwise.
+    pub missing_namespaces: palisade_namespace::Kinds,
+}
+
+/// Where this process may make cgroups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delegation {
+    /// Anywhere.
+    Everywhere,
+    /// Below its own group in the v2 tree.
+    OwnGroup,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Host {
+    /// Probes the machine.
+    ///
+    /// # Errors
+    /// A file of /proc that cannot be read, or a kernel older than 5.12.
+    pub fn probe() -> Result<Self> {
+        let kernel = kernel_version()?;
+        if kernel < OLDEST_KERNEL {
+            let (major, minor) = kernel;
+            return Err(Error::new(format!("kernel {major}.{minor} is too old"))
+                .hint("palisade needs Linux 5.12 for mount_setattr(2), openat2(2) and clone3(2)"));
+        }
+        let uid = rustix::process::geteuid().as_raw();
+        let gid = rustix::process::getegid().as_raw();
+        let capabilities = permitted_capabilities()?;
+        let cgroups = match Layout::detect() {
+            Ok(layout) => layout,
+            // A machine without cgroups can still run what asks for no limits.
+            Err(_) if uid != 0 => Layout::default(),
+            Err(error) => return Err(error.into()),
+        };
+        let delegation = delegation(uid, &cgroups);
+        Ok(Self {
+            kernel,
+            uid,
+            gid,
+            capabilities,
+            delegation,
+            maps: map_facts(uid, gid, capabilities)?,
+            cgroups,
+            missing_namespaces: missing_namespaces(),
+        })
+    }
+
+    /// Tells whether it holds a capability, by number.
+    #[must_use]
+    pub fn holds(&self, capability: u8) -> bool {
+        self.capabilities & 1 << capability != 0
+    }
+
+    /// Tells in which order namespaces are to be joined.
+    #[must_use]
+    pub fn rights(&self) -> Rights {
+        const CAP_SYS_ADMIN: u8 = 21;
+        if self.holds(CAP_SYS_ADMIN) { Rights::Full } else { Rights::OwnUser }
+    }
+}
+
+/// The directory for state that is gone after a reboot: `/run` for root, `$XDG_RUNTIME_DIR` for others.
+#[must_use]
+pub fn state_directory() -> PathBuf {
+    let uid = rustix::process::geteuid().as_raw();
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(directory) if uid != 0 && !directory.is_empty() => PathBuf::from(directory).join("palisade"),
+        _ if uid != 0 => PathBuf::from(format!("/tmp/palisade-{uid}")),
+        _ => PathBuf::from("/run/palisade"),
+    }
+}
+
+fn kernel_version() -> Result<(u32, u32)> {
+    let name = rustix::system::uname();
+    let release = name.release().to_string_lossy().into_owned();
+    let mut numbers = release.split(|character: char| !character.is_ascii_digit()).map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+        _ => Err(Error::new(format!("uname: the kernel's release {release:?} is no version"))),
+    }
+}
+
+fn permitted_capabilities() -> Result<u64> {
+    let sets = rustix::thread::capabilities(None).during("capget")?;
+    let CapabilitySet { .. } = sets.permitted;
+    Ok(sets.permitted.bits())
+}
+
+fn delegation(uid: u32, cgroups: &Layout) -> Delegation {
+    use rustix::fs::{Access, AtFlags, CWD};
+    if uid == 0 && cgroups.hierarchies.iter().any(|hierarchy| writable_root(&hierarchy.mount)) {
+        return Delegation::Everywhere;
+    }
+    let own = cgroups.unified().and_then(|unified| {
+        let own = unified.own_path()?;
+        Some(unified.mount.join(own.relative()))
+    });
+    match own {
+        Some(own) if rustix::fs::accessat(CWD, &own, Access::WRITE_OK, AtFlags::EACCESS).is_ok() => {
+            Delegation::OwnGroup
+        }
+        _ => Delegation::Nowhere,
+    }
+}
+
+fn writable_root(mount: &std::path::Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD};
+    rustix::fs::accessat(CWD, mount, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Reads what a user without CAP_SETUID may map. Whoever has it needs no ranges.
+fn map_facts(euid: u32, egid: u32, capabilities: u64) -> Result<MapFacts> {
+    const CAP_SETGID: u64 = 1 << 6;
+    const CAP_SETUID: u64 = 1 << 7;
+    let may_set_ids = capabilities & (CAP_SETGID | CAP_SETUID) == CAP_SETGID | CAP_SETUID;
+    let mut facts =
+        MapFacts { euid, egid, may_set_ids, subuid: Vec::new(), subgid: Vec::new(), helpers: None };
+    if !may_set_ids {
+        let name = user_name(euid);
+        let who = Who { uid: euid, name: name.as_deref() };
+        facts.subuid = read_subids("/etc/subuid".as_ref(), who)?;
+        facts.subgid = read_subids("/etc/subgid".as_ref(), who)?;
+        facts.helpers = std::env::var_os("PATH").and_then(|path| find_helpers(&path));
+    }
+    Ok(facts)
+}
+
+fn user_name(uid: u32) -> Option<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
+pub(crate) fn missing_namespaces() -> palisade_namespace::Kinds {
+    palisade_namespace::Kind::ALL
+        .into_iter()
+        .filter(|kind| {
+            let path = format!("/proc/self/ns/{}", kind.proc_name());
+            rustix::fs::statat(rustix::fs::CWD, &path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_err()
+        })
+        .collect()
+}

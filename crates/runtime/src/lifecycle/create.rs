@@ -1,0 +1,213 @@
+//! `create` and the first half of `run`.
+
+use std::collections::BTreeMap;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use palisade_cgroup::Group;
+use palisade_mount::OpenRoot;
+use palisade_oci::state::Status;
+use palisade_oci::{Spec, Timestamp};
+
+use super::{Container, absolute, home};
+use crate::compile::{self, Begin, Compiled, EnterRoot, Request};
+use crate::error::{During, Error, Result};
+use crate::execute::{Event, Process, Started, Surroundings, execute};
+use crate::hooks;
+use crate::host::Host;
+use crate::id::ContainerId;
+use crate::plan::HookKind;
+use crate::record::{Draft, ProcessRecord, Record};
+
+/// A configuration with the directory that its relative paths are of.
+#[derive(Debug, Clone)]
+pub struct Bundle {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The configuration.
+    pub spec: Spec,
+    /// Its text, which is kept for the later verbs.
+    pub text: Vec<u8>,
+}
+
+impl Bundle {
+    /// Reads `config.json` of a bundle.
+    ///
+    /// # Errors
+    /// A file that is missing or not a configuration.
+    pub fn load(directory: &Path) -> Result<Self> {
+        let directory = absolute(directory)?;
+        let path = directory.join("config.json");
+        let text = std::fs::read(&path).during(format_args!("read {}", path.display())).map_err(|error| {
+            error.hint(
+                "a bundle is a directory with config.json and a root file system; palisade spec writes one",
+            )
+        })?;
+        let spec = palisade_oci::parse(&path.display().to_string(), &text)?;
+        Ok(Self { directory, spec, text })
+    }
+}
+
+/// How a container is to be made.
+pub struct CreateRequest<'a> {
+    /// The state directory.
+    pub state: &'a Path,
+    /// Its id.
+    pub id: &'a ContainerId,
+    /// What it is.
+    pub bundle: &'a Bundle,
+    /// When its program begins.
+    pub begin: Begin,
+    /// How the root is entered.
+    pub enter_root: EnterRoot,
+    /// How many descriptors after stderr its program gets.
+    pub preserve_fds: u32,
+    /// A root file system in place of the configuration's.
+    pub root: Option<OpenRoot>,
+    /// A signal descriptor that is heeded meanwhile.
+    pub signals: Option<BorrowedFd<'a>>,
+    /// The standard descriptors where they are not the caller's own.
+    pub stdio: Option<[BorrowedFd<'a>; 3]>,
+    /// Is told each step that was done.
+    pub observe: Option<&'a dyn Fn(Event)>,
+}
+
+/// A container that was made.
+#[derive(Debug)]
+pub struct Created {
+    /// It.
+    pub container: Container,
+    /// Its first process.
+    pub process: Process,
+    /// The master of its terminal.
+    pub terminal: Option<OwnedFd>,
+    /// Its cgroup.
+    pub group: Option<Group>,
+    /// Things that a user should know though they are no errors.
+    pub warnings: Vec<String>,
+}
+
+impl CreateRequest<'_> {
+    /// Works out the plan, without doing anything.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn compile(&self, host: &Host) -> Result<Compiled> {
+        let request = Request {
+            id: self.id,
+            bundle: &self.bundle.directory,
+            begin: self.begin,
+            enter_root: self.enter_root,
+            home: home::find_in_root(&self.bundle.spec, &self.bundle.directory),
+            preserve_fds: self.preserve_fds,
+            root: self.root.clone(),
+        };
+        Ok(compile::container(&self.bundle.spec, host, &request)?)
+    }
+}
+
+impl Container {
+    /// Makes a container. With [`Begin::AtOnce`] its program runs when this returns, otherwise it waits for
+    /// [`Container::start`].
+    ///
+    /// # Errors
+    /// Whatever failed first; then nothing is left of it.
+    pub fn create(host: &Host, request: CreateRequest<'_>) -> Result<Created> {
+        let compiled = request.compile(host)?;
+        Self::create_compiled(host, request, &compiled)
+    }
+
+    /// Makes a container of a plan that was worked out before.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn create_compiled(host: &Host, request: CreateRequest<'_>, compiled: &Compiled) -> Result<Created> {
+        check_root(&request, compiled)?;
+        let record = record(host, &request, compiled);
+        let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
+        match make(host, request, compiled, &record, &draft) {
+            Ok(started) => {
+                let Started { process, terminal, group } = started;
+                let container = Self {
+                    process: Some(ProcessRecord::of(process.pid)?),
+                    directory: draft.directory,
+                    record,
+                    being_made: false,
+                };
+                Ok(Created { container, process, terminal, group, warnings: compiled.warnings.clone() })
+            }
+            Err(error) => match draft.directory.remove() {
+                Ok(()) => Err(error),
+                Err(also) => Err(error.hint(format_args!("and {also}"))),
+            },
+        }
+    }
+}
+
+fn make(
+    host: &Host,
+    request: CreateRequest<'_>,
+    compiled: &Compiled,
+    record: &Record,
+    draft: &Draft,
+) -> Result<Started> {
+    let spec = &request.bundle.spec;
+    let add = |process: &Process| draft.add_process(ProcessRecord::of(process.pid)?);
+    let run_hooks = |kind: HookKind, process: &Process| {
+        let state = palisade_oci::state::State {
+            oci_version: record.oci_version.clone(),
+            id: record.id.to_string(),
+            status: Status::Creating,
+            pid: u32::try_from(process.pid.as_raw_nonzero().get()).ok(),
+            bundle: record.bundle.clone(),
+            annotations: record.annotations.clone(),
+        };
+        hooks::run(host, spec, kind, &state, Some((process, record.kinds())))
+    };
+    let surroundings = Surroundings {
+        record: &add,
+        hooks: &run_hooks,
+        observe: request.observe,
+        signals: request.signals,
+        directory: Some(draft.directory.descriptor()),
+        group: None,
+        stdio: request.stdio,
+    };
+    execute(&compiled.plan, surroundings)
+}
+
+/// A missing root file system is the most usual mistake, and init would word it less well.
+fn check_root(request: &CreateRequest<'_>, compiled: &Compiled) -> Result<()> {
+    if request.root.is_some() {
+        return Ok(());
+    }
+    let root = &compiled.root;
+    match rustix::fs::statat(rustix::fs::CWD, root, rustix::fs::AtFlags::empty()) {
+        Ok(status) if rustix::fs::FileType::from_raw_mode(status.st_mode).is_dir() => Ok(()),
+        Ok(_) => Err(Error::new(format!("/root/path: {} is not a directory", root.display()))),
+        Err(errno) => Err(Error::call(format_args!("/root/path: open {}", root.display()), errno)
+            .hint("the directory with the container's file system")),
+    }
+}
+
+fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Record {
+    let spec = &request.bundle.spec;
+    let annotations: BTreeMap<String, String> =
+        spec.annotations().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
+    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let namespaces = listed.into_iter().flatten().map(|entry| entry.typ());
+    let mut names: Vec<String> =
+        namespaces.map(|kind| compile::kind_of(kind).oci_name().to_owned()).collect();
+    names.sort();
+    Record {
+        oci_version: spec.version().clone(),
+        id: request.id.clone(),
+        bundle: request.bundle.directory.clone(),
+        rootfs: compiled.root.clone(),
+        created: Timestamp::now(),
+        annotations,
+        cgroup: compiled.group.clone(),
+        namespaces: names,
+        owner: host.uid,
+    }
+}

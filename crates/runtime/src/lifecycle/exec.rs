@@ -1,0 +1,88 @@
+//! `exec`: one more process in a running container.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+use palisade_oci::Process as ProcessSpec;
+use palisade_oci::state::Status;
+
+use super::{Container, home};
+use crate::compile::{self, ExecRequest};
+use crate::error::{Error, ErrorKind, Result};
+use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
+use crate::host::Host;
+
+/// How a process is to be started.
+pub struct ExecOptions<'a> {
+    /// The process.
+    pub process: &'a ProcessSpec,
+    /// How many descriptors after stderr it gets.
+    pub preserve_fds: u32,
+    /// Is told the process before its program begins.
+    pub record: &'a dyn Fn(&Process) -> Result<()>,
+    /// Is told each step that was done.
+    pub observe: Option<&'a dyn Fn(Event)>,
+    /// A signal descriptor that is heeded meanwhile.
+    pub signals: Option<BorrowedFd<'a>>,
+    /// The standard descriptors where they are not the caller's own.
+    pub stdio: Option<[BorrowedFd<'a>; 3]>,
+}
+
+impl Container {
+    /// Starts a process in the container's namespaces and cgroup.
+    ///
+    /// # Errors
+    /// A container that does not run or is paused; whatever of the start failed, and then no process is left.
+    pub fn exec(&self, host: &Host, options: ExecOptions<'_>) -> Result<Started> {
+        match self.status()? {
+            Status::Running | Status::Created => {}
+            Status::Paused => {
+                return Err(Error::new(format!("cannot exec in container {}: it is paused", self.record.id))
+                    .hint("resume it first"));
+            }
+            status => {
+                let message = format!("cannot exec in container {}: it is {status}", self.record.id);
+                return Err(Error::of(ErrorKind::NotRunning, message));
+            }
+        }
+        let spec = self.directory.config()?;
+        let init = self.open_process()?;
+        let pid = init.pid.as_raw_nonzero().get();
+        let home = home::needs_home(options.process).then(|| find_home(pid, options.process)).flatten();
+        let group = self.group()?;
+        let request = ExecRequest {
+            process: options.process,
+            seccomp: spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()),
+            pid,
+            kinds: self.record.kinds(),
+            in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
+            home: home.as_deref(),
+            preserve_fds: options.preserve_fds,
+        };
+        let (plan, _warnings) = compile::exec(host, &request)?;
+        let surroundings = Surroundings {
+            record: options.record,
+            hooks: &|_, _| Ok(()),
+            observe: options.observe,
+            signals: options.signals,
+            directory: None,
+            group,
+            stdio: options.stdio,
+        };
+        execute(&plan, surroundings)
+    }
+
+    /// The process section of the container's configuration, as the pattern of one for `exec`.
+    ///
+    /// # Errors
+    /// The kept configuration cannot be read.
+    pub fn process_pattern(&self) -> Result<ProcessSpec> {
+        let spec = self.directory.config()?;
+        spec.process().clone().ok_or_else(|| Error::new("the container's configuration has no process"))
+    }
+}
+
+fn find_home(pid: i32, process: &ProcessSpec) -> Option<String> {
+    let root = open_directory(Path::new(&format!("/proc/{pid}/root"))).ok()?;
+    Some(home::find(root.as_fd(), process.user().uid()))
+}

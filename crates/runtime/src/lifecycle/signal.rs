@@ -1,0 +1,122 @@
+//! `kill`.
+
+use rustix::io::Errno;
+use rustix::process::Signal;
+
+use super::Container;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Who a signal is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// The container's first process.
+    First,
+    /// All processes of the container.
+    All,
+}
+
+impl Container {
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// `NotRunning` when the first process has ended and `All` was not asked for.
+    pub fn kill(&self, signal: Signal, reach: Reach) -> Result<()> {
+        if reach == Reach::All
+            && let Some(group) = self.group()?
+        {
+            return Ok(group.kill(signal)?);
+        }
+        let process = self.open_process()?;
+        match rustix::process::pidfd_send_signal(&process.pidfd, signal) {
+            Ok(()) => Ok(()),
+            Err(Errno::SRCH) => {
+                Err(Error::of(ErrorKind::NotRunning, format!("container {} is not running", self.record.id)))
+            }
+            Err(errno) => Err(Error::call(format_args!("pidfd_send_signal {signal:?}"), errno)),
+        }
+    }
+}
+
+/// Reads a signal by number or by name, with or without SIG.
+///
+/// # Errors
+/// A number or name that is none.
+pub fn parse_signal(text: &str) -> Result<Signal> {
+    let name = text.to_uppercase();
+    let name = name.strip_prefix("SIG").unwrap_or(&name);
+    let number = match text.parse::<i32>() {
+        Ok(number) => Some(number),
+        Err(_) => NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number),
+    };
+    let number = number.or_else(|| real_time(name));
+    number.and_then(palisade_sys::signal::from_number).ok_or_else(|| {
+        Error::new(format!("{text:?} is no signal")).hint("a name as TERM or SIGKILL, or a number to 64")
+    })
+}
+
+/// RTMIN+3, RTMAX-1.
+fn real_time(name: &str) -> Option<i32> {
+    let (base, rest) = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
+        (Some(rest), _) => (34, rest),
+        (_, Some(rest)) => (64, rest),
+        _ => return None,
+    };
+    let offset: i32 = if rest.is_empty() { 0 } else { rest.parse().ok()? };
+    Some(base + offset).filter(|number| (34..=64).contains(number))
+}
+
+/// The names of `signal(7)` on x86.
+const NAMES: [(&str, i32); 35] = [
+    ("HUP", 1),
+    ("INT", 2),
+    ("QUIT", 3),
+    ("ILL", 4),
+    ("TRAP", 5),
+    ("ABRT", 6),
+    ("IOT", 6),
+    ("BUS", 7),
+    ("FPE", 8),
+    ("KILL", 9),
+    ("USR1", 10),
+    ("SEGV", 11),
+    ("USR2", 12),
+    ("PIPE", 13),
+    ("ALRM", 14),
+    ("TERM", 15),
+    ("STKFLT", 16),
+    ("CHLD", 17),
+    ("CLD", 17),
+    ("CONT", 18),
+    ("STOP", 19),
+    ("TSTP", 20),
+    ("TTIN", 21),
+    ("TTOU", 22),
+    ("URG", 23),
+    ("XCPU", 24),
+    ("XFSZ", 25),
+    ("VTALRM", 26),
+    ("PROF", 27),
+    ("WINCH", 28),
+    ("IO", 29),
+    ("POLL", 29),
+    ("PWR", 30),
+    ("SYS", 31),
+    ("UNUSED", 31),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_by_name_and_number() {
+        for (text, number) in
+            [("9", 9), ("KILL", 9), ("sigterm", 15), ("SIGRTMIN+3", 37), ("rtmax", 64), ("WINCH", 28)]
+        {
+            assert_eq!(parse_signal(text).unwrap().as_raw(), number, "{text}");
+        }
+        for text in ["0", "65", "-1", "", "SIG", "NOPE", "RTMIN-1", "RTMAX+1"] {
+            assert!(parse_signal(text).is_err(), "{text}");
+        }
+    }
+}

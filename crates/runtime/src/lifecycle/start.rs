@@ -1,0 +1,86 @@
+//! `start`.
+
+use std::os::fd::OwnedFd;
+
+use palisade_oci::Spec;
+use palisade_oci::state::Status;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::{Container, Force};
+use crate::error::{During, Error, ErrorKind, Result};
+use crate::execute::program_failure;
+use crate::hooks;
+use crate::host::Host;
+use crate::plan::HookKind;
+use crate::record::{GO_FIFO, OUTCOME_FIFO};
+
+impl Container {
+    /// Lets the container's program begin, and tells whether it could be executed.
+    ///
+    /// # Errors
+    /// A container that is not `created`, a program that cannot be executed, a hook that fails; after a failed
+    /// poststart hook the container is stopped.
+    pub fn start(&self, host: &Host) -> Result<()> {
+        let status = self.status()?;
+        if status != Status::Created {
+            let message = format!("cannot start container {}: it is {status}", self.record.id);
+            let kind = if status == Status::Stopped { ErrorKind::NotRunning } else { ErrorKind::Other };
+            return Err(Error::of(kind, message).hint("only a created container can be started, once"));
+        }
+        let spec = self.directory.config()?;
+        let process = self.open_process()?;
+        let inside = Some((&process, self.record.kinds()));
+        hooks::run(host, &spec, HookKind::StartContainer, &self.state(Status::Created), inside)?;
+        let outcome = self.open_fifo(OUTCOME_FIFO, OFlags::RDONLY)?;
+        let go = self.open_fifo(GO_FIFO, OFlags::WRONLY)?;
+        // From here on a second start finds nothing to start.
+        self.directory.unlink(GO_FIFO)?;
+        self.directory.unlink(OUTCOME_FIFO)?;
+        rustix::io::write(&go, b"0").during("write to the container's start FIFO")?;
+        let program = spec.process().as_ref().and_then(|process| process.args().clone());
+        read_outcome(&outcome, &program.unwrap_or_default())?;
+        self.run_poststart(host, &spec)
+    }
+
+    /// Runs the poststart hooks; [`Container::start`] does it by itself.
+    ///
+    /// # Errors
+    /// A hook that fails; the container is stopped then.
+    pub fn run_poststart(&self, host: &Host, spec: &Spec) -> Result<()> {
+        if hooks::of_kind(spec, HookKind::Poststart).is_empty() {
+            return Ok(());
+        }
+        let hooked = hooks::run(host, spec, HookKind::Poststart, &self.state(Status::Running), None);
+        hooked.map_err(|error| match self.end(Force::Yes) {
+            Ok(()) => error.hint("the container was stopped"),
+            Err(also) => error.hint(format_args!("and the container could not be stopped: {also}")),
+        })
+    }
+
+    fn open_fifo(&self, name: &str, flags: OFlags) -> Result<OwnedFd> {
+        let flags = flags | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        match rustix::fs::openat(self.directory.descriptor(), name, flags, Mode::empty()) {
+            Ok(fifo) => Ok(fifo),
+            Err(Errno::NXIO) => Err(Error::of(
+                ErrorKind::NotRunning,
+                format!("container {} is not running: its process ended before start", self.record.id),
+            )),
+            Err(errno) => Err(Error::call(format_args!("open the container's FIFO {name}"), errno)),
+        }
+    }
+}
+
+/// Waits until the last holder of the FIFO, the container's process, closes it by executing its program. What it
+/// writes before that is a failure.
+fn read_outcome(outcome: &OwnedFd, arguments: &[String]) -> Result<()> {
+    let flags = rustix::fs::fcntl_getfl(outcome).during("fcntl")?;
+    rustix::fs::fcntl_setfl(outcome, flags - OFlags::NONBLOCK).during("fcntl")?;
+    let mut report = [0u8; 256];
+    let length =
+        rustix::io::retry_on_intr(|| rustix::io::read(outcome, &mut report)).during("read the outcome")?;
+    match report.get(..length) {
+        None | Some([]) => Ok(()),
+        Some(report) => Err(program_failure(report, arguments)),
+    }
+}

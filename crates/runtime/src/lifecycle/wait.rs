@@ -1,0 +1,121 @@
+//! A process in the foreground: its signals, its terminal, its end.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use palisade_cgroup::Group;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::process::{Signal, WaitId, WaitIdOptions};
+
+use crate::error::{During, Error, Result};
+use crate::execute::Process;
+use crate::terminal::Relay;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It exited with a status.
+    Exited(i32),
+    /// A signal killed it.
+    Killed(i32),
+}
+
+impl End {
+    /// The exit code that shells and runtimes use for it: 128 and the signal for a kill.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        let code = match self {
+            Self::Exited(status) => status,
+            Self::Killed(signal) => 128 + signal,
+        };
+        u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+    }
+}
+
+/// What is done while a process runs.
+pub struct Foreground<'a> {
+    /// The process, a child of the caller.
+    pub process: &'a Process,
+    /// All signals, blocked, as a descriptor of `palisade_sys::signal`.
+    pub signals: BorrowedFd<'a>,
+    /// The terminal that is relayed.
+    pub relay: Option<Relay>,
+}
+
+impl Foreground<'_> {
+    /// Passes signals on and relays the terminal until the process ends.
+    ///
+    /// # Errors
+    /// A wait or relay that fails.
+    pub fn wait(mut self) -> Result<End> {
+        loop {
+            let [ended, signalled] = self.poll()?;
+            if signalled {
+                self.pass_signals_on()?;
+            }
+            if ended {
+                if let Some(relay) = &mut self.relay {
+                    relay.drain();
+                }
+                return reap(self.process);
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Result<[bool; 2]> {
+        let relayed = self.relay.as_ref().map(Relay::descriptors).unwrap_or_default();
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(self.process.pidfd.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.signals, PollFlags::IN),
+        ];
+        fds.extend(relayed);
+        match rustix::event::poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::call("poll", errno)),
+        }
+        let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+        drop(fds);
+        if let Some(relay) = &mut self.relay {
+            relay.copy(ready.get(2..).unwrap_or_default())?;
+        }
+        Ok([ready[0], ready[1]])
+    }
+
+    fn pass_signals_on(&mut self) -> Result<()> {
+        while let Some(number) = palisade_sys::signal::next(self.signals).during("read signal")? {
+            let Some(signal) = palisade_sys::signal::from_number(number) else { continue };
+            if signal == Signal::CHILD {
+                continue;
+            }
+            if signal == Signal::WINCH
+                && let Some(relay) = &mut self.relay
+            {
+                relay.resize();
+                continue;
+            }
+            match rustix::process::pidfd_send_signal(&self.process.pidfd, signal) {
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(errno) => return Err(Error::call(format_args!("pass signal {number} on"), errno)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn reap(process: &Process) -> Result<End> {
+    let wait = || rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED);
+    let status = rustix::io::retry_on_intr(wait).during("waitid")?;
+    match status.map(|status| (status.exit_status(), status.terminating_signal())) {
+        Some((Some(code), _)) => Ok(End::Exited(code)),
+        Some((None, Some(signal))) => Ok(End::Killed(signal)),
+        _ => Err(Error::new("the process ended in an unknown way")),
+    }
+}
+
+/// Tells whether the kernel killed processes of a group because it was out of memory.
+///
+/// # Errors
+/// A group that cannot be read.
+pub fn ran_out_of_memory(group: &Group) -> Result<bool> {
+    Ok(group.oom_count()? > 0)
+}

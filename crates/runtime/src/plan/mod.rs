@@ -1,0 +1,373 @@
+//! The plan of a container: what is done, by whom and in which order, as data.
+//!
+//! A plan is made by [`crate::compile`] without any I/O and carried out by two interpreters: [`crate::execute`] on
+//! the host's side and `init` inside the new process. The same lists print as a table, as JSON and as the shell
+//! commands that would do the same.
+
+mod print;
+
+pub use palisade_mount::Text;
+pub use print::{PlannedStep, Side};
+
+use palisade_cgroup::Recipe;
+use palisade_namespace::{IdMaps, Kind, Kinds, MapMethod};
+use serde::Serialize;
+
+/// A place in config.json as a JSON pointer (RFC 6901), or the name of what asked for a step.
+pub type Origin = std::borrow::Cow<'static, str>;
+
+/// One operation and what in the configuration asked for it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step<Op> {
+    /// What asked for it.
+    pub origin: Origin,
+    /// What is done.
+    pub op: Op,
+}
+
+impl<Op> Step<Op> {
+    /// Pairs an operation with what asked for it.
+    pub fn new(origin: impl Into<Origin>, op: Op) -> Self {
+        Self { origin: origin.into(), op }
+    }
+}
+
+/// What is done to start one process in a container, new or running.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Plan {
+    /// On the host, before the new process exists.
+    pub before: Vec<Step<HostOp>>,
+    /// The kinds of namespace that the new process gets from `clone3(2)` itself.
+    #[serde(serialize_with = "as_text")]
+    pub clone: Kinds,
+    /// On the host, while the new process works off `init`.
+    pub beside: Vec<Step<HostOp>>,
+    /// In the new process.
+    pub init: Vec<Step<InitOp>>,
+    /// In the launch image: the last system calls before the container's program.
+    pub exec: Vec<Step<ExecOp>>,
+    /// The cgroup, where one is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<Recipe>,
+}
+
+fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// A descriptor that the host opens before the clone and the new process uses by its number in this list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Slot(pub usize);
+
+/// Where host and init meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Point {
+    /// The id maps are written.
+    IdMaps,
+    /// The cgroup is made and limited, and the container is on record.
+    Group,
+    /// The hooks that run before `pivot_root(2)` have run.
+    Hooks,
+}
+
+impl Plan {
+    /// The name of the program that is run at the end.
+    #[must_use]
+    pub fn program(&self) -> Option<String> {
+        self.exec.iter().find_map(|step| match &step.op {
+            ExecOp::Execute { arguments, .. } => arguments.first().map(ToString::to_string),
+            _ => None,
+        })
+    }
+}
+
+impl Point {
+    pub(crate) const ALL: [Self; 3] = [Self::IdMaps, Self::Group, Self::Hooks];
+}
+
+/// The six kinds of hook, config.md#posix-platform-hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HookKind {
+    /// Deprecated; on the host, like createRuntime and before it.
+    Prestart,
+    /// On the host, after the namespaces were made and before `pivot_root(2)`.
+    CreateRuntime,
+    /// In the container's namespaces, before `pivot_root(2)`.
+    CreateContainer,
+    /// In the container, before its program starts.
+    StartContainer,
+    /// On the host, after the program started.
+    Poststart,
+    /// On the host, after the container was deleted.
+    Poststop,
+}
+
+impl HookKind {
+    /// The kind's name in config.json.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prestart => "prestart",
+            Self::CreateRuntime => "createRuntime",
+            Self::CreateContainer => "createContainer",
+            Self::StartContainer => "startContainer",
+            Self::Poststart => "poststart",
+            Self::Poststop => "poststop",
+        }
+    }
+}
+
+/// What is done on the host's side.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum HostOp {
+    /// Opens a namespace file into a slot and checks that it is of its kind.
+    OpenNamespace {
+        /// Where the descriptor goes.
+        slot: Slot,
+        /// What the file must be.
+        #[serde(serialize_with = "as_text")]
+        kind: Kind,
+        /// The file.
+        path: String,
+    },
+    /// Opens a process into a slot as a pidfd, by which all its namespaces are joined.
+    OpenProcess {
+        /// Where the descriptor goes.
+        slot: Slot,
+        /// The process.
+        pid: i32,
+    },
+    /// Has the next clone's process be in the pid namespace of a process, without being in it oneself.
+    EnterPidNamespace {
+        /// The process, or the namespace file.
+        slot: Slot,
+    },
+    /// Notes the process down in the container's record.
+    Record,
+    /// Opens the FIFOs by which `start` lets the container's program begin.
+    OpenStartFifos {
+        /// Read by the container: one byte means go.
+        go: Slot,
+        /// Held by the container until its program is executed; carries the error when that fails.
+        outcome: Slot,
+    },
+    /// Makes the cgroup's directories.
+    MakeGroup,
+    /// Writes the cgroup's limits.
+    LimitGroup,
+    /// Writes the process's id maps.
+    MapIds {
+        /// The maps.
+        #[serde(skip)]
+        maps: IdMaps,
+        /// Who writes them.
+        #[serde(skip)]
+        method: MapMethod,
+    },
+    /// Sets resource limits by `prlimit(2)`.
+    LimitResources {
+        /// The limits.
+        limits: Vec<ResourceLimit>,
+    },
+    /// Writes `/proc/PID/oom_score_adj`.
+    AdjustOomScore {
+        /// -1000 to 1000.
+        value: i32,
+    },
+    /// Runs the hooks of one kind.
+    RunHooks {
+        /// The kind.
+        kind: HookKind,
+    },
+    /// Waits until the new process has come to a point.
+    Await {
+        /// The point.
+        point: Point,
+    },
+    /// Lets the new process go on from a point.
+    Release {
+        /// The point.
+        point: Point,
+    },
+}
+
+/// One resource limit, `setrlimit(2)`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResourceLimit {
+    /// The name, `RLIMIT_NOFILE` and so on.
+    pub name: &'static str,
+    /// The kernel's number of it.
+    #[serde(skip)]
+    pub resource: rustix::process::Resource,
+    /// The soft limit; none is unlimited.
+    pub soft: Option<u64>,
+    /// The hard limit; none is unlimited.
+    pub hard: Option<u64>,
+}
+
+/// What is done in the new process. All that it needs is here or in a slot: it allocates nothing.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum InitOp {
+    /// Enters a namespace that exists.
+    Join {
+        /// The namespace file, or a process whose namespaces of all the kinds are entered.
+        slot: Slot,
+        /// The kinds.
+        #[serde(serialize_with = "as_text")]
+        kinds: Kinds,
+    },
+    /// Leaves namespaces for new ones.
+    Unshare {
+        /// The kinds.
+        #[serde(serialize_with = "as_text")]
+        kinds: Kinds,
+    },
+    /// Goes on in a new process, which is in the pid namespace that was joined and in new ones of the given kinds.
+    Fork {
+        /// The kinds.
+        #[serde(serialize_with = "as_text")]
+        kinds: Kinds,
+    },
+    /// Becomes user 0 and group 0 of a user namespace, without other groups.
+    BecomeRoot,
+    /// Tells the host that a point is reached.
+    Announce {
+        /// The point.
+        point: Point,
+    },
+    /// Waits until the host lets go.
+    Await {
+        /// The point.
+        point: Point,
+    },
+    /// Joins the v1 groups, by writing 0 to their `tasks`.
+    JoinGroup,
+    /// Sets the host name.
+    Hostname {
+        /// The name.
+        name: Text,
+    },
+    /// Sets the NIS domain name.
+    Domainname {
+        /// The name.
+        name: Text,
+    },
+    /// Writes a kernel parameter below `/proc/sys`.
+    Sysctl {
+        /// The file, below /proc/sys.
+        path: Text,
+        /// The value.
+        value: Text,
+    },
+    /// Does something to the file system.
+    FileSystem(palisade_mount::Op),
+    /// Starts a session.
+    Session,
+    /// Opens a pseudo-terminal of the container, makes it the controlling one and stdin, stdout and stderr, and
+    /// hands its master to the host.
+    Terminal {
+        /// Rows and columns.
+        size: Option<(u16, u16)>,
+    },
+    /// Sets the CPU scheduling policy.
+    Schedule {
+        /// The policy and its numbers.
+        #[serde(skip)]
+        attributes: palisade_sys::schedule::Attributes,
+    },
+    /// Sets the I/O scheduling class and priority.
+    IoPriority {
+        /// As `ioprio_set(2)` takes it.
+        value: u32,
+    },
+    /// Makes the capabilities ambient for the exec of the launch image, where the user is not 0.
+    KeepCapabilities,
+    /// Sets the file mode creation mask.
+    Umask {
+        /// The mask.
+        mask: u32,
+    },
+    /// Changes to the working directory, which is made where it does not exist.
+    WorkingDirectory {
+        /// The path in the container.
+        path: Text,
+    },
+    /// Checks that one of the candidates is there and can be executed.
+    FindProgram {
+        /// The paths that `execvp(3)` would try.
+        candidates: Vec<Text>,
+    },
+    /// Closes all descriptors that the program must not have.
+    CloseDescriptors {
+        /// How many after stderr are the caller's gift to the program.
+        preserve: u32,
+    },
+    /// Waits for `start`.
+    AwaitStart {
+        /// See [`HostOp::OpenStartFifos`].
+        go: Slot,
+        /// See [`HostOp::OpenStartFifos`].
+        outcome: Slot,
+    },
+}
+
+/// What the launch image does.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "do")]
+pub enum ExecOp {
+    /// Gives a signal its default disposition and unblocks all.
+    DefaultSignals,
+    /// Takes all capabilities but some out of the bounding set.
+    DropBounding {
+        /// The bit mask of those that stay.
+        kept: u64,
+    },
+    /// Keeps the permitted capabilities when the user id changes.
+    KeepCapabilities,
+    /// Sets the group id and the supplementary groups.
+    SetGroups {
+        /// The group id.
+        gid: u32,
+        /// The supplementary groups; none where the user namespace forbids setgroups(2).
+        additional: Option<Vec<u32>>,
+    },
+    /// Sets the user id.
+    SetUser {
+        /// The user id.
+        uid: u32,
+    },
+    /// Sets the capability sets, as bit masks.
+    SetCapabilities {
+        /// In force.
+        effective: u64,
+        /// May be put in force.
+        permitted: u64,
+        /// Kept over an exec of a file that has them inheritable.
+        inheritable: u64,
+        /// Kept over any exec.
+        ambient: u64,
+    },
+    /// Forbids that an exec gives rights.
+    NoNewPrivileges,
+    /// Loads a seccomp filter.
+    Seccomp {
+        /// The filter.
+        #[serde(skip)]
+        filter: palisade_seccomp::Filter,
+        /// The number of its instructions.
+        instructions: usize,
+    },
+    /// Becomes the container's program.
+    Execute {
+        /// The paths to try.
+        candidates: Vec<Text>,
+        /// argv.
+        arguments: Vec<Text>,
+        /// The environment.
+        environment: Vec<Text>,
+    },
+}

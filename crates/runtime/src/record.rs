@@ -1,0 +1,303 @@
+//! What is kept of a container: a directory below the state directory, named by its id.
+//!
+//! `state.json` is a journal of two JSON texts. The first is written before anything of the container is made and
+//! names all that it will own; the second, the process, before that process may go on. So whenever the runtime is
+//! killed, what is left can be found here and removed.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use palisade_cgroup::GroupPath;
+use palisade_namespace::{Kind, Kinds};
+use palisade_oci::{Spec, Timestamp};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{During, Error, ErrorKind, Result};
+use crate::id::ContainerId;
+
+/// The FIFO that `start` writes a byte to.
+pub(crate) const GO_FIFO: &str = "start";
+/// The FIFO that tells `start` how the exec went.
+pub(crate) const OUTCOME_FIFO: &str = "outcome";
+const STATE: &str = "state.json";
+const CONFIG: &str = "config.json";
+
+/// What is known of a container before it is made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// The version of the specification that the configuration follows.
+    pub oci_version: String,
+    /// The id.
+    pub id: ContainerId,
+    /// The bundle's directory.
+    pub bundle: PathBuf,
+    /// The root file system on the host.
+    pub rootfs: PathBuf,
+    /// When it was made.
+    pub created: Timestamp,
+    /// The annotations of the configuration.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    /// Its cgroup.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<GroupPath>,
+    /// The kinds of namespace that are not the host's, by their OCI names.
+    pub namespaces: Vec<String>,
+    /// The user that made it.
+    pub owner: u32,
+}
+
+impl Record {
+    /// The kinds of namespace that are not the host's.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        self.namespaces.iter().filter_map(|name| Kind::from_name(name)).collect()
+    }
+}
+
+/// The container's first process. Its start time tells it from a later process of the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessRecord {
+    /// The number.
+    pub pid: i32,
+    /// The start time, in clock ticks since boot, field 22 of `proc_pid_stat(5)`.
+    pub start_time: u64,
+}
+
+/// The directory of one container.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// A state directory that is being filled: it counts as `creating` while this is held.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) directory: Directory,
+    journal: OwnedFd,
+}
+
+impl Draft {
+    /// Makes a container's directory and begins its journal.
+    pub(crate) fn begin(root: &Path, record: &Record, config: &[u8]) -> Result<Self> {
+        make_root(root)?;
+        let path = root.join(record.id.as_str());
+        match rustix::fs::mkdirat(CWD, &path, Mode::RWXU) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => {
+                return Err(Error::new(format!("container {} already exists", record.id)).hint(
+                    format_args!(
+                        "its state is in {}; palisade delete {} removes it",
+                        path.display(),
+                        record.id
+                    ),
+                ));
+            }
+            Err(errno) => return Err(Error::call(format_args!("mkdir {}", path.display()), errno)),
+        }
+        let directory = Directory::open(&path)?;
+        let begun = directory.begin_journal(record, config);
+        match begun {
+            Ok(journal) => Ok(Self { directory, journal }),
+            Err(error) => {
+                directory.remove()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes the process down.
+    pub(crate) fn add_process(&self, process: ProcessRecord) -> Result<()> {
+        let text =
+            serde_json::to_vec(&process).map_err(|error| Error::new(format!("write the state: {error}")))?;
+        write_all(&self.journal, &text, STATE)
+    }
+}
+
+fn make_root(root: &Path) -> Result<()> {
+    if rustix::fs::accessat(CWD, root, rustix::fs::Access::EXISTS, AtFlags::empty()).is_ok() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(root).during(format_args!("mkdir {}", root.display())).map_err(|error| {
+        error
+            .hint("state is kept there; --root or, for an ordinary user, XDG_RUNTIME_DIR names another place")
+    })
+}
+
+fn write_all(file: &OwnedFd, mut bytes: &[u8], name: &str) -> Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))
+            .during(format_args!("write {name}"))?;
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+impl Directory {
+    /// Opens a container's directory.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        match rustix::fs::openat(CWD, path, flags, Mode::empty()) {
+            Ok(descriptor) => Ok(Self { path: path.to_owned(), descriptor }),
+            Err(Errno::NOENT) => {
+                let id = path.file_name().unwrap_or_default().to_string_lossy();
+                Err(Error::of(ErrorKind::NotFound, format!("container {id} does not exist")))
+            }
+            Err(errno) => Err(Error::call(format_args!("open {}", path.display()), errno)),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn begin_journal(&self, record: &Record, config: &[u8]) -> Result<OwnedFd> {
+        let config_file = self.create(CONFIG)?;
+        write_all(&config_file, config, CONFIG)?;
+        let journal = self.create(STATE)?;
+        // The lock goes with the last descriptor of this process, however it ends.
+        rustix::fs::flock(&journal, FlockOperation::NonBlockingLockExclusive).during("flock state.json")?;
+        let mut text =
+            serde_json::to_vec(record).map_err(|error| Error::new(format!("write the state: {error}")))?;
+        text.push(b'\n');
+        write_all(&journal, &text, STATE)?;
+        Ok(journal)
+    }
+
+    fn create(&self, name: &str) -> Result<OwnedFd> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR)
+            .during(format_args!("create {}", self.path.join(name).display()))
+    }
+
+    fn read(&self, name: &str) -> Result<(OwnedFd, Vec<u8>)> {
+        let what = || format!("read {}", self.path.join(name).display());
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()).during(what())?;
+        let mut bytes = Vec::with_capacity(4096);
+        while rustix::io::retry_on_intr(|| {
+            rustix::io::read(&file, rustix::buffer::spare_capacity(&mut bytes))
+        })
+        .during(what())?
+            > 0
+        {
+            bytes.reserve(4096);
+        }
+        Ok((file, bytes))
+    }
+
+    /// Reads the journal; none where it was never written or is cut short, so that nothing was made yet.
+    pub(crate) fn load(&self) -> Result<Option<Loaded>> {
+        let (file, bytes) = match self.read(STATE) {
+            Ok(read) => read,
+            Err(_) if !self.has(STATE) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut texts = serde_json::Deserializer::from_slice(&bytes);
+        let Ok(record) = Record::deserialize(&mut texts) else { return Ok(None) };
+        let process = ProcessRecord::deserialize(&mut texts).ok();
+        let being_made = process.is_none()
+            && rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK);
+        Ok(Some(Loaded { record, process, being_made }))
+    }
+
+    /// Reads the configuration as it was when the container was made.
+    pub(crate) fn config(&self) -> Result<Spec> {
+        let (_, bytes) = self.read(CONFIG)?;
+        Ok(palisade_oci::parse(&self.path.join(CONFIG).display().to_string(), &bytes)?)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        rustix::fs::accessat(&self.descriptor, name, rustix::fs::Access::EXISTS, AtFlags::empty()).is_ok()
+    }
+
+    pub(crate) fn unlink(&self, name: &str) -> Result<()> {
+        match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(Error::call(format_args!("unlink {}", self.path.join(name).display()), errno)),
+        }
+    }
+
+    /// Removes the directory with all that is in it.
+    pub(crate) fn remove(&self) -> Result<()> {
+        match std::fs::remove_dir_all(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            other => other.during(format_args!("remove {}", self.path.display())),
+        }
+    }
+}
+
+/// A journal that was read.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) record: Record,
+    pub(crate) process: Option<ProcessRecord>,
+    /// Whether the runtime that makes the container is still at it.
+    pub(crate) being_made: bool,
+}
+
+impl ProcessRecord {
+    /// Looks a process up.
+    pub(crate) fn of(pid: Pid) -> Result<Self> {
+        let pid = pid.as_raw_nonzero().get();
+        let (start_time, _) = read_stat(pid).ok_or_else(|| Error::new(format!("process {pid} is gone")))?;
+        Ok(Self { pid, start_time })
+    }
+
+    /// Tells whether the process still is the one of the record and has not ended.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        read_stat(self.pid)
+            .is_some_and(|(start_time, state)| start_time == self.start_time && state != 'Z' && state != 'X')
+    }
+}
+
+/// Reads start time and state of `/proc/PID/stat`.
+fn read_stat(pid: i32) -> Option<(u64, char)> {
+    let path = format!("/proc/{pid}/stat");
+    let file = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut buffer = [0u8; 1024];
+    let length = rustix::io::read(&file, &mut buffer).ok()?;
+    let text = std::str::from_utf8(buffer.get(..length)?).ok()?;
+    // The command may hold anything; its closing bracket is the last one. State is the third field.
+    let (_, fields) = text.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let state = fields.next()?.chars().next()?;
+    let start_time = fields.nth(18)?.parse().ok()?;
+    Some((start_time, state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_itself_alive() {
+        let own = ProcessRecord::of(rustix::process::getpid()).unwrap();
+        assert!(own.is_alive());
+        assert!(!ProcessRecord { start_time: own.start_time + 1, ..own }.is_alive());
+    }
+
+    #[test]
+    fn a_cut_journal_is_no_container() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = Directory::open(parent.path()).unwrap();
+        assert!(directory.load().unwrap().is_none());
+        std::fs::write(parent.path().join(STATE), "{\"ociVersion\":\"1.3").unwrap();
+        assert!(directory.load().unwrap().is_none());
+    }
+}
