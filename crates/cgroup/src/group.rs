@@ -128,6 +128,18 @@ impl Group {
         self.directories().try_for_each(|directory| self.write_in(directory, "cgroup.procs", &value))
     }
 
+    /// Moves the single thread `tid` into the group, in the hierarchy where `controller` lives.
+    ///
+    /// On v2 the group has to be in threaded mode (kernel 4.14).
+    ///
+    /// # Errors
+    /// As for [`Group::set`].
+    pub fn attach_thread(&self, controller: Controller, tid: Pid) -> Result<(), Error> {
+        let directory = self.home(controller)?;
+        let name = if directory.version == Version::V1 { "tasks" } else { "cgroup.threads" };
+        self.write_in(directory, name, &tid.as_raw_nonzero().to_string())
+    }
+
     /// Writes `value` to a file of the group in the hierarchy where `controller` lives.
     ///
     /// # Errors

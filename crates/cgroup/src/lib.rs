@@ -40,4 +40,4 @@ pub use path::{GroupPath, InvalidPath};
 pub use recipe::Recipe;
 pub use refusal::{Knob, Refusal};
 pub use stats::Stats;
-pub use watch::{Event, Notice, Watch};
+pub use watch::{Event, Notice, PressureLevel, Watch};

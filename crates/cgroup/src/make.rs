@@ -2,7 +2,7 @@
 
 use crate::group::open_anchor;
 use crate::recipe::{Action, Directory, Enable, FileValue, Need, Setting, ancestors, join};
-use crate::{Controller, Error, ErrorKind, Group, Layout, Limits, Recipe, Version, file};
+use crate::{Controller, Error, ErrorKind, Group, Layout, Limits, Recipe, file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
@@ -166,43 +166,60 @@ fn refuse_occupied(group: &Group, directory: &Directory) -> Result<(), Error> {
 
 /// Enables what the group does not have yet, from the top of the tree down to the group's parent.
 fn enable_controllers(group: &Group, directory: &Directory, enable: &Enable) -> Result<(), Error> {
-    let lacking = |list: &[Controller]| -> Result<Vec<Controller>, Error> {
-        let offered = group.read_in(directory, "cgroup.controllers")?;
-        let offers = |c: &&Controller| offered.split_whitespace().any(|w| w == c.name(Version::V2));
-        Ok(list.iter().filter(|c| !offers(c)).copied().collect())
-    };
-    let all: Vec<Controller> = enable.required.iter().chain(&enable.wanted).copied().collect();
-    let missing = lacking(&all)?;
+    let given = offered(group, directory);
+    let all = enable.required.iter().chain(&enable.wanted);
+    let missing: Vec<Controller> = all.filter(|controller| !given.contains(controller)).copied().collect();
     if missing.is_empty() {
         return Ok(());
     }
     let mut first_error = None;
     for above in ancestors(directory) {
-        let path = join(above, "cgroup.subtree_control");
-        let words: Vec<String> = missing.iter().map(|c| format!("+{c}")).collect();
-        // One that cannot be had makes the kernel refuse all, so then each is tried alone.
-        if file::write(group.anchor.as_fd(), path.as_str(), &words.join(" ")).is_ok() {
-            continue;
-        }
-        for (controller, word) in missing.iter().zip(&words) {
-            let result = file::write(group.anchor.as_fd(), path.as_str(), word);
-            if let Err(errno) = result
-                && enable.required.contains(controller)
-            {
-                first_error.get_or_insert_with(|| enable_error(group, directory, above, word, errno));
-            }
+        if let Err((errno, tried)) = enable_in(group, directory, above, &missing) {
+            let fail = || {
+                let above = Directory { path: above.to_owned(), ..directory.clone() };
+                group.write_error(&above, "cgroup.subtree_control", &tried, errno)
+            };
+            first_error.get_or_insert_with(fail);
         }
     }
     // Where a group above was not ours to change, the controller may have been enabled there already.
-    match first_error {
-        Some(error) if !lacking(&enable.required)?.is_empty() => Err(error),
-        _ => Ok(()),
+    let Some(error) = first_error else { return Ok(()) };
+    let offered = offered(group, directory);
+    if enable.required.iter().all(|controller| offered.contains(controller)) { Ok(()) } else { Err(error) }
+}
+
+/// Enables `missing` in one group, all of them or none: the threaded ones alone, in a group that holds processes,
+/// would leave the groups below it unable to hold any.
+fn enable_in(
+    group: &Group,
+    directory: &Directory,
+    above: &str,
+    missing: &[Controller],
+) -> Result<(), (Errno, String)> {
+    let words = |list: &[Controller]| list.iter().map(|c| format!("+{c}")).collect::<Vec<_>>().join(" ");
+    let path = join(above, "cgroup.subtree_control");
+    let write = |text: &str| file::write(group.anchor.as_fd(), path.as_str(), text);
+    let tried = words(missing);
+    match write(&tried) {
+        Ok(()) => Ok(()),
+        // The kernel refuses all for one that the group was not given itself.
+        Err(errno @ Errno::NOENT) => {
+            let given = offered(group, &Directory { path: above.to_owned(), ..directory.clone() });
+            let possible: Vec<Controller> = missing.iter().filter(|c| given.contains(c)).copied().collect();
+            let rest = words(&possible);
+            if !possible.is_empty() {
+                write(&rest).map_err(|errno| (errno, rest))?;
+            }
+            Err((errno, tried))
+        }
+        Err(errno) => Err((errno, tried)),
     }
 }
 
-fn enable_error(group: &Group, directory: &Directory, above: &str, word: &str, errno: Errno) -> Error {
-    let above = Directory { path: above.to_owned(), ..directory.clone() };
-    group.write_error(&above, "cgroup.subtree_control", word, errno)
+/// Reads which controllers a v2 group was given by the one above it; none if that cannot be read.
+fn offered(group: &Group, directory: &Directory) -> Vec<Controller> {
+    let text = group.read_raw(directory, "cgroup.controllers").unwrap_or_default();
+    text.split_whitespace().filter_map(Controller::from_name).collect()
 }
 
 /// Carries out settings in their order; a file that several in a row write to is opened once.
