@@ -18,7 +18,6 @@ pub(crate) struct TestBinary {
     pub(crate) path: PathBuf,
     /// Where cargo would run it.
     pub(crate) directory: PathBuf,
-    /// Tells whether it holds the golden plans.
     pub(crate) subject: Subject,
 }
 
@@ -27,6 +26,8 @@ pub(crate) struct TestBinary {
 pub(crate) enum Subject {
     /// The plans that are written down.
     Plans,
+    /// What a library does to a kernel: worth a run on other kernels and cgroups as well.
+    Kernel,
     /// Anything else.
     Units,
 }
@@ -52,6 +53,8 @@ pub(crate) struct EndToEnd {
 pub(crate) struct Programs {
     pub(crate) release: Release,
     pub(crate) end_to_end: EndToEnd,
+    /// What tests the libraries from outside.
+    pub(crate) libraries: Vec<TestBinary>,
 }
 
 /// A line of what cargo says of its work, as far as it matters here.
@@ -90,9 +93,13 @@ pub(crate) fn build_tests(workspace: &Workspace, interrupt: &Interrupt) -> Resul
         }
         let directory = manifest.parent().context("cargo names a manifest without a directory")?.to_owned();
         let krate = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_plans = krate == "runtime" && target.name == "golden" && target.kind == ["test"];
-        let subject = if is_plans { Subject::Plans } else { Subject::Units };
-        let label = format!("{krate}: {} {}", target.kind.join(" "), target.name);
+        let subject = match (krate.as_str(), target.name.as_str()) {
+            _ if target.kind != ["test"] => Subject::Units,
+            ("runtime", "golden") => Subject::Plans,
+            (_, "golden") => Subject::Units,
+            _ => Subject::Kernel,
+        };
+        let label = format!("{krate}-{}", target.name);
         binaries.push(TestBinary { label, path, directory, subject });
     }
     binaries.sort_by(|a, b| a.label.cmp(&b.label));

@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 use crate::artifact::{self, Programs, Subject, TestBinary};
 use crate::interrupt::Interrupt;
 use crate::need::{self, Need};
-use crate::tally::Tally;
+use crate::tally::{Reader, Tally};
 use crate::tier::Tier;
 use crate::vm::Machine;
 use crate::workspace::Workspace;
@@ -101,7 +101,7 @@ impl Session<'_> {
         let (outer, inner): (Vec<Tier>, Vec<Tier>) = tiers.iter().partition(|tier| tier.is_end_to_end());
         let (machines, here): (Vec<Tier>, Vec<Tier>) =
             outer.iter().partition(|tier| tier.machine().is_some());
-        let tests = match inner.is_empty() {
+        let tests = match inner.is_empty() && machines.is_empty() {
             true => Vec::new(),
             false => artifact::build_tests(self.workspace, self.interrupt)?,
         };
@@ -120,7 +120,8 @@ impl Session<'_> {
         if let Some((end_to_end, release)) = end_to_end.zip(release) {
             match release {
                 Ok(release) => {
-                    rows.extend(self.run_outer(&here, machines, &Programs { release, end_to_end }))
+                    let programs = Programs { release, end_to_end, libraries: tests };
+                    rows.extend(self.run_outer(&here, machines, &programs));
                 }
                 Err(error) => {
                     rows.extend(outer.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}")))))
@@ -133,7 +134,7 @@ impl Session<'_> {
     /// Runs a tier that cargo alone is enough for.
     fn run_inner(&self, tier: Tier, tests: &[TestBinary]) -> Row {
         self.row(tier, |on_line| match tier {
-            Tier::Golden => unit::run(self, tests, Subject::Plans, on_line),
+            Tier::Golden => unit::run(self, tests, &[Subject::Plans], on_line),
             _ => unit::run_with_examples(self, tests, on_line),
         })
     }
@@ -168,12 +169,13 @@ impl Session<'_> {
     /// Runs a tier and draws up its row.
     fn row(&self, tier: Tier, tests: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Row {
         let begin = Instant::now();
-        let mut tally = Tally::default();
+        let mut reader = Reader::default();
         let mut on_line = |line: &str| {
-            tally.read(line);
+            reader.read(line);
             report::print_line(tier, line);
         };
         let result = self.interrupt.check().and_then(|()| tests(&mut on_line));
+        let mut tally = reader.tally();
         let outcome = match result {
             Err(error) => Outcome::Failed(format!("{error:#}")),
             Ok(()) if tally.failed > 0 => Outcome::Failed(String::from("see above")),

@@ -25,7 +25,7 @@ use emulator::Errand;
 /// What `cargo xtask vm` is told.
 #[derive(Subcommand)]
 pub(crate) enum Errands {
-    /// Runs the end-to-end tests in the machine, as root and as an ordinary user
+    /// Runs the tests of the libraries and the end-to-end tests in the machine
     Test(TestArguments),
     /// Opens a shell as root in the machine; `exit` or Ctrl-A X ends it
     Shell(ShellArguments),
@@ -77,7 +77,9 @@ pub(crate) fn run(errand: &Errands) -> Result<ExitCode> {
         bail!("needs {}: `cargo xtask test --setup --tier {}`", lacking.join(", "), tier.name());
     }
     let end_to_end = artifact::build_end_to_end(&workspace, &interrupt)?;
-    let programs = Programs { release: artifact::build_release(&workspace, &interrupt)?, end_to_end };
+    let libraries = artifact::build_tests(&workspace, &interrupt)?;
+    let release = artifact::build_release(&workspace, &interrupt)?;
+    let programs = Programs { release, end_to_end, libraries };
     let machine = Machine { workspace: &workspace, programs: &programs, tier };
     match errand {
         Errands::Test(TestArguments { arguments, .. }) => {
@@ -90,7 +92,9 @@ pub(crate) fn run(errand: &Errands) -> Result<ExitCode> {
 }
 
 impl Machine<'_> {
-    /// Runs the end-to-end tests and hands on each line of theirs; an error when a run of them failed.
+    /// Runs the libraries' tests as root and the end-to-end tests as root and as an ordinary user.
+    ///
+    /// Hands on each line of theirs; an error when a run of them failed.
     pub(crate) fn run_tests(
         &self,
         arguments: &[String],

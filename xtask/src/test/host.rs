@@ -67,7 +67,7 @@ impl Stage {
         fs::create_dir(&directory).with_context(|| format!("create {}", directory.display()))?;
         let stage = Self { directory };
         open_to_all(&stage.directory)?;
-        let Programs { release, end_to_end } = programs;
+        let Programs { release, end_to_end, .. } = programs;
         for (program, name) in
             [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")]
         {

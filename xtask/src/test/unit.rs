@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use super::{LONGEST_TIER, Session};
 use crate::artifact::{Subject, TestBinary};
 use crate::child::stream;
+use crate::tally::HEADING;
 use crate::workspace::cargo;
 
 /// Runs the unit tests of every crate, then the examples in their documentation.
@@ -15,7 +16,8 @@ pub(super) fn run_with_examples(
     tests: &[TestBinary],
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
-    let units = run(session, tests, Subject::Units, on_line);
+    let units = run(session, tests, &[Subject::Units, Subject::Kernel], on_line);
+    on_line(&format!("{HEADING}examples"));
     let mut examples = Command::new(cargo());
     examples.args(["test", "--quiet", "--doc", "--workspace", "--"]).args(session.arguments);
     examples.current_dir(session.workspace.root());
@@ -27,17 +29,17 @@ pub(super) fn run_with_examples(
     Ok(())
 }
 
-/// Runs each executable on a subject, also after one has failed.
+/// Runs each executable on one of `subjects`, also after one has failed.
 pub(super) fn run(
     session: &Session<'_>,
     tests: &[TestBinary],
-    subject: Subject,
+    subjects: &[Subject],
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let mut broken = Vec::new();
-    for binary in tests.iter().filter(|binary| binary.subject == subject) {
+    for binary in tests.iter().filter(|binary| subjects.contains(&binary.subject)) {
         session.interrupt.check()?;
-        on_line(&format!("--- {}", binary.label));
+        on_line(&format!("{HEADING}{}", binary.label));
         let end = stream(command(session, binary), LONGEST_TIER, session.interrupt, &mut *on_line)?;
         if !end.is_success() {
             broken.push(format!("{} ({end})", binary.label));

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::archive::Archive;
 use super::kernel::Kernel;
 use super::{module, needed_file, needed_program};
-use crate::artifact::Programs;
+use crate::artifact::{Programs, Subject};
 use crate::need::BUSYBOX;
 
 /// Small files of /etc: one ordinary user with the ranges of subordinate ids that Debian gives the first.
@@ -35,10 +35,14 @@ pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) 
     for (name, text) in ETC {
         tree.file(&format!("etc/{name}"), 0o644, text.as_bytes())?;
     }
-    let Programs { release, end_to_end } = programs;
+    let Programs { release, end_to_end, libraries } = programs;
     tree.file("init", 0o755, &needed_file(&end_to_end.init)?)?;
     for (path, name) in [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")] {
         tree.file(&format!("palisade/{name}"), 0o755, &needed_file(path)?)?;
+    }
+    tree.directory("palisade/libraries")?;
+    for library in libraries.iter().filter(|library| library.subject == Subject::Kernel) {
+        tree.file(&format!("palisade/libraries/{}", library.label), 0o755, &needed_file(&library.path)?)?;
     }
     tree.file("palisade/arguments", 0o644, arguments.join("\n").as_bytes())?;
     for (index, path) in module::load_order(&kernel.modules, module::WANTED)?.iter().enumerate() {

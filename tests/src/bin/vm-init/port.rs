@@ -45,3 +45,13 @@ impl Port {
         tcdrain(&self.0).context("tcdrain /dev/ttyS1")
     }
 }
+
+impl Write for Port {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
