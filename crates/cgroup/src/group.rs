@@ -31,6 +31,15 @@ pub struct TasksFile<'a> {
     pub path: CString,
 }
 
+/// Names a way into a group that a child takes on its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// The write of `0` to the file with this index in [`Group::tasks_files`].
+    TasksFile(usize),
+    /// The clone into [`Group::v2_directory`].
+    Clone,
+}
+
 impl Group {
     /// Opens the group `path` in all hierarchies that have it.
     ///
@@ -116,6 +125,26 @@ impl Group {
             .map_err(|errno| Error::call("open", self.full(&directory.path), errno))
     }
 
+    /// Makes the error of a child that could not enter, from the number that it reported.
+    pub fn entrance_error(&self, entrance: Entrance, errno: Errno) -> Error {
+        let wanted = match entrance {
+            Entrance::TasksFile(_) => Version::V1,
+            Entrance::Clone => Version::V2,
+        };
+        let index = if let Entrance::TasksFile(index) = entrance { index } else { 0 };
+        match self.directories().filter(|directory| directory.version == wanted).nth(index) {
+            Some(directory) if wanted == Version::V1 => self.write_error(directory, "tasks", "0", errno),
+            Some(directory) => {
+                let error = Error::call("clone into", self.full(&directory.path), errno);
+                match hint::for_write(self, directory, "cgroup.procs", errno) {
+                    Some(hint) => error.with_hint(hint),
+                    None => error,
+                }
+            }
+            None => Error::call("enter", self.path.as_str(), errno),
+        }
+    }
+
     /// Moves the process `pid` with all its threads into the group, in every hierarchy.
     ///
     /// For a process that is not the caller's own new child; see [`Group::tasks_files`] for one that is. Moving may
@@ -176,13 +205,21 @@ impl Group {
         self.directories().find(|directory| directory.controllers.contains(&controller))
     }
 
-    pub(crate) fn write_in(&self, directory: &Directory, name: &str, value: &str) -> Result<(), Error> {
+    /// Writes `value` to a file of the group in one of its [`Group::directories`].
+    ///
+    /// # Errors
+    /// As for [`Group::set`].
+    pub fn write_in(&self, directory: &Directory, name: &str, value: &str) -> Result<(), Error> {
         check_name(name)?;
         file::write(self.anchor.as_fd(), join(&directory.path, name), value)
             .map_err(|errno| self.write_error(directory, name, value, errno))
     }
 
-    pub(crate) fn read_in(&self, directory: &Directory, name: &str) -> Result<String, Error> {
+    /// Reads a file of the group in one of its [`Group::directories`].
+    ///
+    /// # Errors
+    /// As for [`Group::get`].
+    pub fn read_in(&self, directory: &Directory, name: &str) -> Result<String, Error> {
         check_name(name)?;
         self.read_raw(directory, name).map_err(|errno| self.read_error(directory, name, errno))
     }

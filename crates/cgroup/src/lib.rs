@@ -15,6 +15,7 @@ pub mod watch;
 
 mod bpf;
 mod controller;
+mod delegate;
 mod error;
 mod exceptions;
 mod file;
@@ -33,7 +34,7 @@ mod remove;
 pub use controller::{Controller, Version};
 pub use error::{Error, ErrorKind};
 pub use freeze::FreezerState;
-pub use group::{Group, TasksFile};
+pub use group::{Entrance, Group, TasksFile};
 pub use layout::{Hierarchy, Home, Layout};
 pub use limits::{Limit, Limits};
 pub use path::{GroupPath, InvalidPath};

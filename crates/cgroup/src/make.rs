@@ -261,6 +261,11 @@ fn run_one(group: &Group, directory: &Directory, action: &Action, new: &[String]
         Action::WriteFirstPresent(writes) => write_first_present(group, directory, writes),
         Action::WriteInSomeOrder(writes) => write_in_some_order(group, directory, writes),
         Action::Inherit { file } => inherit(group, directory, file, new).map(drop),
+        Action::SetPeriod { period } => {
+            let text = group.read_in(directory, "cpu.max")?;
+            let quota = text.split_whitespace().next().unwrap_or("max");
+            group.write_in(directory, "cpu.max", &format!("{quota} {period}"))
+        }
         Action::RequireUsageBelow { bytes } => require_usage_below(group, directory, *bytes),
         Action::DeviceProgram(policy) => crate::bpf::attach(group, directory, policy),
     }

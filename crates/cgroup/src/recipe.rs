@@ -106,6 +106,11 @@ pub enum Action {
         /// `cpuset.cpus` or `cpuset.mems`.
         file: String,
     },
+    /// Writes the period to `cpu.max` with the quota that is there: the file takes no period alone.
+    SetPeriod {
+        /// The period in microseconds.
+        period: u64,
+    },
     /// Fails if the group already uses more than this many bytes: on v2 a lower limit would kill.
     RequireUsageBelow {
         /// The limit that is about to be set.
@@ -204,6 +209,10 @@ impl Action {
             }
             Self::Inherit { file: name } => {
                 vec![format!("cat {} > {}", file(&format!("../{name}")), file(name))]
+            }
+            Self::SetPeriod { period } => {
+                let max = file("cpu.max");
+                vec![format!("echo $(cut -d' ' -f1 {max}) {period} > {max}")]
             }
             Self::RequireUsageBelow { bytes } => {
                 vec![format!("[ $(cat {}) -lt {bytes} ]", file("memory.current"))]

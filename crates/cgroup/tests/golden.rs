@@ -199,6 +199,13 @@ echo 20000 > cpu/a/cpu.cfs_burst_us
 }
 
 #[test]
+fn a_period_alone_keeps_the_quota() {
+    let mut limits = Limits::default();
+    limits.cpu.period = Some(50_000);
+    assert_eq!(writes(&pure_v2(), &limits), "echo $(cut -d' ' -f1 a/cpu.max) 50000 > a/cpu.max\n");
+}
+
+#[test]
 fn io_in_both_versions() {
     let (a, b) = (BlockDevice { major: 8, minor: 0 }, BlockDevice { major: 8, minor: 16 });
     let mut limits = Limits::default();

@@ -101,14 +101,13 @@ fn v2(draft: &mut Draft, site: Site, cpu: &Cpu) {
             draft.refuse_v1_only(knob, Controller::Cpu);
         }
     }
+    if let (None, Some(period)) = (cpu.quota, cpu.period) {
+        draft.act(site, Knob::CpuPeriod, Action::SetPeriod { period });
+    }
     // Without a period the file takes the quota alone and keeps the period that it has.
-    let max = match (cpu.quota, cpu.period) {
-        (None, None) => None,
-        (Some(quota), None) => Some(quota.to_string()),
-        (quota, Some(period)) => Some(format!("{} {period}", quota.unwrap_or(Limit::Max))),
-    };
+    let period = cpu.period.map_or_else(String::new, |period| format!(" {period}"));
     let bandwidth = [
-        max.map(|value| file_value("cpu.max", value)),
+        cpu.quota.map(|quota| file_value("cpu.max", format!("{quota}{period}"))),
         cpu.burst.map(|burst| file_value("cpu.max.burst", burst)),
     ];
     in_some_order(draft, site, bandwidth_knob(cpu), bandwidth.into_iter().flatten().collect());

@@ -34,6 +34,13 @@ fn limits_read_back() {
     assert_eq!(get(Controller::Cpuset, "cpuset.cpus"), "0");
     assert_eq!(get(Controller::Pids, "pids.max"), "7");
 
+    let mut update = Limits::default();
+    update.cpu.period = Some(200_000);
+    guard.0.apply(&layout, &update).unwrap();
+    if !v1(Controller::Cpu) {
+        assert_eq!(get(Controller::Cpu, "cpu.max"), "50000 200000", "the quota stays");
+    }
+
     // Both up and down, so that neither order of the two memory files will do for both.
     for size in [256 << 20, 16 << 20] {
         let mut update = Limits::default();

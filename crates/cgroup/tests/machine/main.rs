@@ -9,8 +9,8 @@ mod making;
 use palisade_cgroup::device::{DevicePattern, DevicePolicy, Verdict};
 use palisade_cgroup::limits::{Cpu, Hugetlb};
 use palisade_cgroup::{
-    Controller, ErrorKind, Event, FreezerState, Group, GroupPath, Home, Knob, Layout, Limit, Limits, Notice,
-    PressureLevel, Recipe, Version,
+    Controller, Entrance, ErrorKind, Event, FreezerState, Group, GroupPath, Home, Knob, Layout, Limit,
+    Limits, Notice, PressureLevel, Recipe, Version,
 };
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};

@@ -151,3 +151,33 @@ fn a_single_thread_moves_alone_on_v1() {
     });
     assert_eq!(inside.1.trim(), inside.0.as_raw_nonzero().to_string());
 }
+
+#[test]
+fn a_delegated_group_belongs_to_its_user_but_not_its_limits() {
+    use std::os::unix::fs::MetadataExt;
+    let Some(layout) = layout("delegate") else { return };
+    let guard = make(&layout, "delegate", &Limits::default());
+    guard.0.delegate(rustix::fs::Uid::from_raw(65_534), rustix::fs::Gid::from_raw(65_534)).unwrap();
+    let anchor = layout.anchor();
+    for directory in guard.0.directories() {
+        let path = anchor.join(&directory.path);
+        let owner = |path: &std::path::Path| std::fs::metadata(path).unwrap().uid();
+        assert_eq!((owner(&path), owner(&path.join("cgroup.procs"))), (65_534, 65_534));
+        let limits = ["pids.max", "cpu.shares", "cpu.weight", "memory.limit_in_bytes", "memory.max"];
+        for limit in limits.map(|file| path.join(file)).iter().filter(|file| file.exists()) {
+            assert_eq!(owner(limit), 0, "{}", limit.display());
+        }
+    }
+}
+
+#[test]
+fn a_child_that_cannot_enter_is_explained() {
+    let Some(layout) = layout("entrance") else { return };
+    let guard = make(&layout, "entrance", &Limits::default());
+    let errno = rustix::io::Errno::NOSPC;
+    let error = match layout.is_pure_v2() {
+        true => guard.0.entrance_error(Entrance::Clone, errno).to_string(),
+        false => guard.0.entrance_error(Entrance::TasksFile(0), errno).to_string(),
+    };
+    assert!(error.ends_with("ENOSPC (the group's cpuset has no CPUs or no memory nodes)"), "{error}");
+}
