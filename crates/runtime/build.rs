@@ -1,4 +1,5 @@
 //! Puts the commit into `palisade --version`, where engines look for it.
+#![forbid(unsafe_code)]
 
 use std::process::Command;
 
