@@ -4,35 +4,65 @@ use std::io::ErrorKind;
 /// The most characters of a message; the longest list of allowed names is shorter.
 const LONGEST: usize = 800;
 
-/// Describes in one line what is wrong with a file: `config.json:4:17: /process/terminal: wanted …, found …`.
+/// Describes in one line all that is wrong with a file: `config.json: /process/terminal: wanted …, found …; /root/path: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     source: String,
-    position: Option<Position>,
+    faults: Vec<Fault>,
+    untold: usize,
+}
+
+/// One thing that is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
     pointer: String,
     message: String,
 }
 
-/// A place in a text, both counted from 1; columns are bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+impl Fault {
+    pub(crate) fn new(pointer: &str, message: &str) -> Self {
+        Self { pointer: one_line(pointer), message: one_line(message) }
+    }
+
+    /// Returns the JSON pointer (RFC 6901) of the field at fault; empty where the whole document is.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+
+    /// Returns what is wrong, without the place.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.pointer.is_empty() {
+            write!(f, "{}: ", self.pointer)?;
+        }
+        f.write_str(&self.message)
+    }
 }
 
 impl Error {
-    pub(crate) fn new(source: &str, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            source: source.to_owned(),
-            position: None,
-            pointer: one_line(&pointer.into()),
-            message: one_line(&message.into()),
-        }
+    /// Makes an error of faults, and of the number of those that are not told.
+    pub(crate) fn new(source: &str, faults: Vec<Fault>, untold: usize) -> Self {
+        Self { source: source.to_owned(), faults, untold }
     }
 
-    pub(crate) const fn at(mut self, position: Position) -> Self {
-        self.position = Some(position);
-        self
+    fn whole(source: &str, message: &str) -> Self {
+        Self::new(source, vec![Fault::new("", message)], 0)
+    }
+
+    /// Makes the error of a text that is not JSON; line and column are counted from 1, columns are bytes.
+    pub(crate) fn syntax(source: &str, error: &serde_json::Error) -> Self {
+        // The only place where serde_json puts the position is the end of its message.
+        let message = error.to_string();
+        let message = message.split(" at line ").next().unwrap_or(&message);
+        let source = format!("{source}:{}:{}", error.line(), error.column());
+        Self::whole(&source, &format!("not JSON: {message}"))
     }
 
     pub(crate) fn read(path: &str, error: &std::io::Error) -> Self {
@@ -43,19 +73,17 @@ impl Error {
             ErrorKind::NotADirectory => "ENOTDIR".to_owned(),
             _ => error.to_string(),
         };
-        Self::new(&format!("read {path}"), "", cause)
+        Self::whole(&format!("read {path}"), &cause)
     }
 
-    /// Returns the JSON pointer (RFC 6901) of the field at fault; empty where the whole file is.
-    #[must_use]
-    pub fn pointer(&self) -> &str {
-        &self.pointer
+    pub(crate) fn too_large(path: &str) -> Self {
+        Self::whole(&format!("read {path}"), "it is larger than 16 MiB")
     }
 
-    /// Returns what is wrong, without the place.
+    /// Returns what is wrong, in the order of reading; of very many faults the first.
     #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
     }
 }
 
@@ -73,14 +101,15 @@ fn one_line(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.source)?;
-        if let Some(Position { line, column }) = self.position {
-            write!(f, ":{line}:{column}")?;
+        write!(f, "{}: ", self.source)?;
+        for (index, fault) in self.faults.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{fault}")?;
         }
-        if !self.pointer.is_empty() {
-            write!(f, ": {}", self.pointer)?;
+        if self.untold > 0 {
+            write!(f, "; and {} more", self.untold)?;
         }
-        write!(f, ": {}", self.message)
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! The config.json that the `spec` verb writes, equal in content to runc's.
+//! The config.json that the `spec` verb writes, equal in content to runc's but for the host name.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -107,14 +107,15 @@ fn document(owner: Owner, tree: CgroupTree) -> Json {
         ("ociVersion", Text(VERSION)),
         ("process", process()),
         ("root", root),
-        ("hostname", Text("runc")),
+        ("hostname", Text("palisade")),
         ("mounts", List(MOUNTS.into_iter().map(|row| mount(row, owner)).collect())),
         ("linux", linux(owner, tree)),
     ])
 }
 
 fn process() -> Json {
-    let sets = ["bounding", "effective", "permitted", "ambient"].map(|set| (set, texts(&CAPABILITIES)));
+    // An ambient capability has to be inheritable too, and none is by default.
+    let sets = ["bounding", "effective", "permitted"].map(|set| (set, texts(&CAPABILITIES)));
     let files = vec![("type", Text("RLIMIT_NOFILE")), ("hard", Number(1024)), ("soft", Number(1024))];
     Map(vec![
         ("terminal", Yes(true)),
@@ -182,19 +183,18 @@ fn texts(values: &[&'static str]) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{LinuxNamespaceType, parse};
+    use crate::{IdMapping, NamespaceKind, parse};
 
     const ROOTLESS: Owner = Owner::Rootless { uid: 1000, gid: 100 };
 
-    fn kinds(owner: Owner, tree: CgroupTree) -> Vec<LinuxNamespaceType> {
+    fn kinds(owner: Owner, tree: CgroupTree) -> Vec<NamespaceKind> {
         let spec = parse("config.json", example(owner, tree).as_bytes()).unwrap();
-        let namespaces = spec.linux().as_ref().unwrap().namespaces().clone().unwrap();
-        namespaces.iter().map(oci_spec::runtime::LinuxNamespace::typ).collect()
+        spec.linux.namespaces.iter().map(|namespace| namespace.kind).collect()
     }
 
     #[test]
     fn each_variant_is_read_back_with_its_namespaces() {
-        use LinuxNamespaceType::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
+        use NamespaceKind::{Cgroup, Ipc, Mount, Network, Pid, User, Uts};
         assert_eq!(kinds(Owner::Root, CgroupTree::Legacy), [Pid, Network, Ipc, Uts, Mount]);
         assert_eq!(kinds(Owner::Root, CgroupTree::Unified), [Pid, Network, Ipc, Uts, Mount, Cgroup]);
         assert_eq!(kinds(ROOTLESS, CgroupTree::Legacy), [Pid, Ipc, Uts, Mount, User]);
@@ -212,20 +212,12 @@ mod tests {
     #[test]
     fn the_rootless_variant_maps_the_own_ids_and_mounts_nothing_it_may_not() {
         let spec = parse("config.json", example(ROOTLESS, CgroupTree::Legacy).as_bytes()).unwrap();
-        let linux = spec.linux().as_ref().unwrap();
-        let ids = |maps: &Option<Vec<crate::LinuxIdMapping>>| {
-            maps.as_ref()
-                .unwrap()
-                .iter()
-                .map(|map| (map.container_id(), map.host_id(), map.size()))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(ids(linux.uid_mappings()), [(0, 1000, 1)]);
-        assert_eq!(ids(linux.gid_mappings()), [(0, 100, 1)]);
-        assert!(linux.resources().is_none());
-        let mounts = spec.mounts().clone().unwrap();
-        assert!(mounts.iter().all(|mount| mount.typ().as_deref() != Some("sysfs")));
-        let mut options = mounts.iter().filter_map(|mount| mount.options().as_ref()).flatten();
+        let map = |host_id| [IdMapping { container_id: 0, host_id, size: 1 }];
+        assert_eq!(spec.linux.uid_mappings, map(1000));
+        assert_eq!(spec.linux.gid_mappings, map(100));
+        assert!(spec.linux.resources.devices.is_empty());
+        assert!(spec.mounts.iter().all(|mount| mount.kind != "sysfs"));
+        let mut options = spec.mounts.iter().flat_map(|mount| &mount.options);
         assert!(!options.any(|option| option.starts_with("gid=")));
     }
 }

@@ -2,11 +2,11 @@
 
 use palisade_cgroup::{Controller, Home, Layout};
 use palisade_namespace::Kind;
+use palisade_oci::Capability;
 use palisade_oci::features::{
     CgroupFeatures, Enabled, Features, IntelRdtFeatures, LinuxFeatures, MountExtensions, SeccompFeatures,
 };
 
-use crate::compile::CAPABILITIES;
 use crate::error::Result;
 use crate::plan::HookKind;
 
@@ -39,7 +39,7 @@ fn linux() -> Result<LinuxFeatures> {
     let kinds = Kind::ALL.into_iter().filter(|kind| !missing.contains(*kind));
     Ok(LinuxFeatures {
         namespaces: Some(kinds.map(|kind| kind.oci_name().to_owned()).collect()),
-        capabilities: Some(CAPABILITIES.iter().map(|name| (*name).to_owned()).collect()),
+        capabilities: Some(Capability::all().map(|capability| capability.name().to_owned()).collect()),
         cgroup: Some(cgroup(&Layout::detect()?)),
         seccomp: Some(seccomp()),
         apparmor: no(),

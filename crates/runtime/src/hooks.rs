@@ -4,10 +4,9 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use oci_spec::runtime::Hook;
 use palisade_namespace::Kinds;
-use palisade_oci::Spec;
 use palisade_oci::state::State;
+use palisade_oci::{Hook, Spec};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
@@ -21,16 +20,15 @@ use crate::plan::HookKind;
 
 /// The hooks of a kind, in their order.
 pub(crate) fn of_kind(spec: &Spec, kind: HookKind) -> &[Hook] {
-    let Some(hooks) = spec.hooks() else { return &[] };
-    let listed = match kind {
-        HookKind::Prestart => hooks.prestart(),
-        HookKind::CreateRuntime => hooks.create_runtime(),
-        HookKind::CreateContainer => hooks.create_container(),
-        HookKind::StartContainer => hooks.start_container(),
-        HookKind::Poststart => hooks.poststart(),
-        HookKind::Poststop => hooks.poststop(),
-    };
-    listed.as_deref().unwrap_or_default()
+    let hooks = &spec.hooks;
+    match kind {
+        HookKind::Prestart => &hooks.prestart,
+        HookKind::CreateRuntime => &hooks.create_runtime,
+        HookKind::CreateContainer => &hooks.create_container,
+        HookKind::StartContainer => &hooks.start_container,
+        HookKind::Poststart => &hooks.poststart,
+        HookKind::Poststop => &hooks.poststop,
+    }
 }
 
 /// Runs all hooks of a kind, one after the other, each with the state on its standard input.
@@ -54,9 +52,8 @@ pub(crate) fn run(
     for (index, hook) in hooks.iter().enumerate() {
         let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
         let target = container.filter(|_| inside);
-        run_one(host, hook, &text, target).map_err(|error| {
-            error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path().display()))
-        })?;
+        run_one(host, hook, &text, target)
+            .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))?;
     }
     Ok(())
 }
@@ -79,7 +76,7 @@ fn run_one(host: &Host, hook: &Hook, state: &[u8], container: Option<(&Process, 
         stdio: Some(stdio),
     };
     let started = execute(&plan, surroundings)?;
-    let timeout = hook.timeout().and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    let timeout = hook.timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     wait(&started.process, timeout)
 }
 

@@ -218,7 +218,8 @@ impl Directory {
     /// Reads the configuration as it was when the container was made.
     pub(crate) fn config(&self) -> Result<Spec> {
         let (_, bytes) = self.read(CONFIG)?;
-        Ok(palisade_oci::parse(&self.path.join(CONFIG).display().to_string(), &bytes)?)
+        // What is to be noted about it was said when the container was made.
+        Ok(palisade_oci::parse_noting(&self.path.join(CONFIG).display().to_string(), &bytes)?.spec)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -1,56 +1,9 @@
 //! `process.capabilities`.
 
-use std::collections::HashSet;
-
-use oci_spec::runtime::{Capability, LinuxCapabilities};
+use palisade_oci::{Capabilities, Capability, CapabilitySet};
 
 use super::Draft;
 use crate::plan::{ExecOp, Step};
-
-/// The capabilities by their numbers, `linux/capability.h`.
-pub const NAMES: [&str; 41] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_DAC_READ_SEARCH",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_LINUX_IMMUTABLE",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN",
-    "CAP_NET_RAW",
-    "CAP_IPC_LOCK",
-    "CAP_IPC_OWNER",
-    "CAP_SYS_MODULE",
-    "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT",
-    "CAP_SYS_PTRACE",
-    "CAP_SYS_PACCT",
-    "CAP_SYS_ADMIN",
-    "CAP_SYS_BOOT",
-    "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
-    "CAP_SYS_TIME",
-    "CAP_SYS_TTY_CONFIG",
-    "CAP_MKNOD",
-    "CAP_LEASE",
-    "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL",
-    "CAP_SETFCAP",
-    "CAP_MAC_OVERRIDE",
-    "CAP_MAC_ADMIN",
-    "CAP_SYSLOG",
-    "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND",
-    "CAP_AUDIT_READ",
-    "CAP_PERFMON",
-    "CAP_BPF",
-    "CAP_CHECKPOINT_RESTORE",
-];
 
 /// The five sets as bit masks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,20 +17,19 @@ pub(super) struct Sets {
 
 /// Reads the sets. What this process does not hold cannot be given and is left out with a warning, as config.md asks;
 /// inside a new user namespace all can be given.
-pub(super) fn read(draft: &mut Draft<'_>, listed: Option<&LinuxCapabilities>, available: u64) -> Sets {
+pub(super) fn read(draft: &mut Draft<'_>, listed: Option<&Capabilities>, available: u64) -> Sets {
     let Some(listed) = listed else { return Sets::default() };
     let mut lost = 0;
-    let mut mask = |set: &Option<HashSet<Capability>>| {
-        let wanted = set.iter().flatten().fold(0, |mask, capability| mask | bit(capability));
-        lost |= wanted & !available;
-        wanted & available
+    let mut mask = |set: CapabilitySet| {
+        lost |= set.bits() & !available;
+        set.bits() & available
     };
     let mut sets = Sets {
-        bounding: mask(listed.bounding()),
-        effective: mask(listed.effective()),
-        permitted: mask(listed.permitted()),
-        inheritable: mask(listed.inheritable()),
-        ambient: mask(listed.ambient()),
+        bounding: mask(listed.bounding),
+        effective: mask(listed.effective),
+        permitted: mask(listed.permitted),
+        inheritable: mask(listed.inheritable),
+        ambient: mask(listed.ambient),
     };
     if lost != 0 {
         let names = names(lost).join(" ");
@@ -105,13 +57,7 @@ pub(super) fn read(draft: &mut Draft<'_>, listed: Option<&LinuxCapabilities>, av
 
 /// The names of a mask's capabilities.
 pub(crate) fn names(mask: u64) -> Vec<&'static str> {
-    NAMES.iter().enumerate().filter(|(number, _)| mask & 1 << number != 0).map(|(_, name)| *name).collect()
-}
-
-fn bit(capability: &Capability) -> u64 {
-    let name = capability.to_string();
-    let name = name.strip_prefix("CAP_").unwrap_or(&name);
-    NAMES.iter().position(|known| known.strip_prefix("CAP_") == Some(name)).map_or(0, |number| 1 << number)
+    CapabilitySet::from_bits(mask).iter().map(Capability::name).collect()
 }
 
 /// Lists the exec steps: user, groups, capabilities, in the order in which each still has the right to be made.
@@ -125,19 +71,4 @@ pub(super) fn plan(steps: &mut Vec<Step<ExecOp>>, sets: Sets, uid: u32, groups: 
     steps.push(Step::new("/process/user", ExecOp::SetUser { uid }));
     let Sets { effective, permitted, inheritable, ambient, .. } = sets;
     steps.push(Step::new(origin, ExecOp::SetCapabilities { effective, permitted, inheritable, ambient }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::str::FromStr;
-
-    #[test]
-    fn every_name_is_a_capability_of_the_specification() {
-        for (number, name) in NAMES.iter().enumerate() {
-            let short = name.trim_start_matches("CAP_");
-            let capability = Capability::from_str(short).or_else(|_| Capability::from_str(name)).unwrap();
-            assert_eq!(bit(&capability), 1 << number, "{name}");
-        }
-    }
 }

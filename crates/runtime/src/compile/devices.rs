@@ -1,9 +1,8 @@
 //! `linux.devices` and `linux.resources.devices`: nodes, and who may use them.
 
-use oci_spec::runtime::{LinuxDevice, LinuxDeviceCgroup, LinuxDeviceType};
-use palisade_cgroup::device::{Access, DeviceKind, DevicePolicy, DeviceRule, Verdict};
+use palisade_cgroup::device::{Access, DeviceKind as CgroupKind, DevicePolicy, DeviceRule, Verdict};
 use palisade_mount::{HostPath, Node, NodeKind, NodeSource, Op, RootPath};
-use palisade_oci::Spec;
+use palisade_oci::{Device, DeviceKind, DeviceRule as Rule, Spec};
 
 use super::Draft;
 use crate::plan::InitOp;
@@ -19,16 +18,16 @@ const DEFAULT: [(&str, u32, u32); 6] = [
 ];
 
 /// What every container may use beside its rules: the default devices, terminals, and making any node without using it.
-const DEFAULT_RULES: [(DeviceKind, Option<u32>, Option<u32>, Access); 5] = [
-    (DeviceKind::Char, None, None, Access::MKNOD),
-    (DeviceKind::Block, None, None, Access::MKNOD),
-    (DeviceKind::Char, Some(5), Some(1), Access::ALL),
-    (DeviceKind::Char, Some(136), None, Access::ALL),
-    (DeviceKind::Char, Some(5), Some(2), Access::ALL),
+const DEFAULT_RULES: [(CgroupKind, Option<u32>, Option<u32>, Access); 5] = [
+    (CgroupKind::Char, None, None, Access::MKNOD),
+    (CgroupKind::Block, None, None, Access::MKNOD),
+    (CgroupKind::Char, Some(5), Some(1), Access::ALL),
+    (CgroupKind::Char, Some(136), None, Access::ALL),
+    (CgroupKind::Char, Some(5), Some(2), Access::ALL),
 ];
 
 /// Reads the device rules. Without any the container may use whatever its group's parent may.
-pub(super) fn policy(draft: &mut Draft<'_>, rules: &[LinuxDeviceCgroup]) -> Option<DevicePolicy> {
+pub(super) fn policy(draft: &mut Draft<'_>, rules: &[Rule]) -> Option<DevicePolicy> {
     if rules.is_empty() {
         return None;
     }
@@ -43,17 +42,17 @@ pub(super) fn policy(draft: &mut Draft<'_>, rules: &[LinuxDeviceCgroup]) -> Opti
         DEFAULT_RULES.iter().map(|(kind, major, minor, access)| allow(*kind, *major, *minor, *access));
     policy.rules.extend(defaults);
     for (_, major, minor) in DEFAULT {
-        policy.rules.push(allow(DeviceKind::Char, Some(major), Some(minor), Access::ALL));
+        policy.rules.push(allow(CgroupKind::Char, Some(major), Some(minor), Access::ALL));
     }
     Some(policy)
 }
 
-fn read_rule(draft: &mut Draft<'_>, pointer: &str, rule: &LinuxDeviceCgroup) -> Option<DeviceRule> {
-    let kind = match rule.typ() {
-        None | Some(LinuxDeviceType::A) => DeviceKind::All,
-        Some(LinuxDeviceType::B) => DeviceKind::Block,
-        Some(LinuxDeviceType::C | LinuxDeviceType::U) => DeviceKind::Char,
-        Some(LinuxDeviceType::P) => {
+fn read_rule(draft: &mut Draft<'_>, pointer: &str, rule: &Rule) -> Option<DeviceRule> {
+    let kind = match rule.kind {
+        None | Some(DeviceKind::All) => CgroupKind::All,
+        Some(DeviceKind::Block) => CgroupKind::Block,
+        Some(DeviceKind::Char | DeviceKind::Unbuffered) => CgroupKind::Char,
+        Some(DeviceKind::Fifo) => {
             draft.violations.add(format!("{pointer}/type"), "a FIFO is no device; a, b, c or u are");
             return None;
         }
@@ -69,10 +68,10 @@ fn read_rule(draft: &mut Draft<'_>, pointer: &str, rule: &LinuxDeviceCgroup) -> 
             }
         },
     };
-    let (major, minor) = (number("major", rule.major())?, number("minor", rule.minor())?);
-    let access = match rule.access().as_deref() {
-        None | Some("") => Access::ALL,
-        Some(letters) => match letters.parse() {
+    let (major, minor) = (number("major", rule.major)?, number("minor", rule.minor)?);
+    let access = match rule.access.as_str() {
+        "" => Access::ALL,
+        letters => match letters.parse() {
             Ok(access) => access,
             Err(error) => {
                 draft.violations.add(format!("{pointer}/access"), error);
@@ -80,15 +79,15 @@ fn read_rule(draft: &mut Draft<'_>, pointer: &str, rule: &LinuxDeviceCgroup) -> 
             }
         },
     };
-    let verdict = if rule.allow() { Verdict::Allow } else { Verdict::Deny };
+    let verdict = if rule.allow { Verdict::Allow } else { Verdict::Deny };
     Some(DeviceRule { verdict, kind, major, minor, access })
 }
 
 /// Plans the nodes: the default ones that the configuration does not list itself, then those listed.
 pub(super) fn plan_nodes(draft: &mut Draft<'_>, spec: &Spec) {
-    let listed = spec.linux().as_ref().and_then(|linux| linux.devices().as_deref()).unwrap_or_default();
+    let listed = &spec.linux.devices;
     for (path, major, minor) in DEFAULT {
-        if !listed.iter().any(|device| device.path().to_str() == Some(path)) {
+        if !listed.iter().any(|device| device.path == path) {
             let node = node(draft, path, NodeKind::Character, (major, minor), (0o666, 0, 0));
             push(draft, "default device", node);
         }
@@ -106,36 +105,47 @@ fn push(draft: &mut Draft<'_>, origin: &str, node: Option<Node>) {
     }
 }
 
-fn read_node(draft: &mut Draft<'_>, pointer: &str, device: &LinuxDevice) -> Option<Node> {
-    let kind = match device.typ() {
-        LinuxDeviceType::C | LinuxDeviceType::U => NodeKind::Character,
-        LinuxDeviceType::B => NodeKind::Block,
-        LinuxDeviceType::P => NodeKind::Fifo,
-        LinuxDeviceType::A => {
+fn read_node(draft: &mut Draft<'_>, pointer: &str, device: &Device) -> Option<Node> {
+    let kind = match device.kind {
+        DeviceKind::Char | DeviceKind::Unbuffered => NodeKind::Character,
+        DeviceKind::Block => NodeKind::Block,
+        DeviceKind::Fifo => NodeKind::Fifo,
+        DeviceKind::All => {
             draft
                 .violations
                 .add(format!("{pointer}/type"), "\"a\" stands for all kinds; a node is b, c, u or p");
             return None;
         }
     };
-    let path = device.path();
-    if !path.is_absolute() {
-        let message = format!("{:?} is not an absolute path", path.display().to_string());
+    let path = &device.path;
+    if !path.starts_with('/') {
+        let message = format!("{path:?} is not an absolute path");
         draft.violations.add(format!("{pointer}/path"), message);
         return None;
     }
-    let numbers = match (kind, u32::try_from(device.major()), u32::try_from(device.minor())) {
-        (NodeKind::Fifo, _, _) => (0, 0),
-        (_, Ok(major), Ok(minor)) => (major, minor),
-        _ => {
-            let message = format!("{}:{} is no device number", device.major(), device.minor());
-            draft.violations.add(pointer, message);
-            return None;
-        }
+    let numbers = match kind {
+        NodeKind::Fifo => (0, 0),
+        _ => read_numbers(draft, pointer, device)?,
     };
     let owner =
-        (device.file_mode().unwrap_or(0o666) & 0o7777, device.uid().unwrap_or(0), device.gid().unwrap_or(0));
-    node(draft, &path.display().to_string(), kind, numbers, owner)
+        (device.file_mode.unwrap_or(0o666) & 0o7777, device.uid.unwrap_or(0), device.gid.unwrap_or(0));
+    node(draft, path, kind, numbers, owner)
+}
+
+fn read_numbers(draft: &mut Draft<'_>, pointer: &str, device: &Device) -> Option<(u32, u32)> {
+    for (number, name) in [(device.major, "major"), (device.minor, "minor")] {
+        if number.is_none() {
+            draft.violations.add(format!("{pointer}/{name}"), "required, but missing");
+        }
+    }
+    let (major, minor) = (device.major?, device.minor?);
+    match (u32::try_from(major), u32::try_from(minor)) {
+        (Ok(major), Ok(minor)) => Some((major, minor)),
+        _ => {
+            draft.violations.add(pointer, format_args!("{major}:{minor} is no device number"));
+            None
+        }
+    }
 }
 
 fn node(

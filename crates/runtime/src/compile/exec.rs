@@ -1,7 +1,7 @@
 //! A process beside the first one: `exec`, and hooks.
 
-use oci_spec::runtime::{Hook, LinuxSeccomp, Process};
 use palisade_namespace::{Kind, Kinds, Rights};
+use palisade_oci::{Hook, Process, Seccomp};
 
 use super::process::{self, Surroundings};
 use super::{Draft, Violations, seccomp};
@@ -14,7 +14,7 @@ pub struct ExecRequest<'a> {
     /// The process.
     pub process: &'a Process,
     /// The container's seccomp section.
-    pub seccomp: Option<&'a LinuxSeccomp>,
+    pub seccomp: Option<&'a Seccomp>,
     /// The container's first process.
     pub pid: i32,
     /// The kinds of namespace that the container has of its own or joined.
@@ -47,7 +47,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     join(&mut draft, request.pid, request.kinds);
     draft.init("", InitOp::Session);
     let size = process::console_size(&mut draft, request.process);
-    if request.process.terminal().unwrap_or(false) {
+    if request.process.terminal {
         draft.init("/process/terminal", InitOp::Terminal { size });
     }
     let read = process::read_any(&mut draft, request.process, filter, &surroundings);
@@ -109,21 +109,20 @@ pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result
     if let Some((pid, kinds)) = container {
         join(&mut draft, pid, kinds);
     }
-    let path = hook.path().display().to_string();
+    let path = &hook.path;
     if !path.starts_with('/') {
         draft.violations.add("path", format_args!("{path:?} is not an absolute path"));
     }
-    if hook.timeout().is_some_and(|seconds| seconds <= 0) {
+    if hook.timeout.is_some_and(|seconds| seconds <= 0) {
         draft.violations.add("timeout", "it is not above 0");
     }
-    let listed = hook.args().clone().filter(|arguments| !arguments.is_empty());
-    let arguments = listed.unwrap_or_else(|| vec![path.clone()]);
+    let arguments = if hook.args.is_empty() { std::slice::from_ref(path) } else { &hook.args };
     let texts = |draft: &mut Draft<'_>, name: &str, list: &[String]| -> Vec<Text> {
         list.iter().filter_map(|entry| draft.text(name, entry)).collect()
     };
-    let arguments = texts(&mut draft, "args", &arguments);
-    let environment = texts(&mut draft, "env", hook.env().as_deref().unwrap_or_default());
-    let candidates: Vec<Text> = draft.text("path", &path).into_iter().collect();
+    let arguments = texts(&mut draft, "args", arguments);
+    let environment = texts(&mut draft, "env", &hook.env);
+    let candidates: Vec<Text> = draft.text("path", path).into_iter().collect();
     draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
     draft.init("", InitOp::CloseDescriptors { preserve: 0 });
     draft.plan.exec.push(Step::new("", ExecOp::DefaultSignals));

@@ -3,14 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::Mount;
 use palisade_cgroup::Version;
 use palisade_mount::{
     Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach, Remount,
     RootPath, RootSource, Symlink, Text,
 };
 use palisade_namespace::{Kind, Namespaces, Source};
-use palisade_oci::Spec;
+use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
 use super::{Draft, EnterRoot, Request, devices, hooks_before_root};
@@ -62,8 +61,8 @@ fn push(draft: &mut Draft<'_>, origin: impl Into<crate::plan::Origin>, op: Op) {
 }
 
 fn root_path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> PathBuf {
-    match spec.root() {
-        Some(root) if !root.path().as_os_str().is_empty() => request.bundle.join(root.path()),
+    match &spec.root {
+        Some(root) if !root.path.is_empty() => request.bundle.join(&root.path),
         _ if request.root.is_some() => request.bundle.to_owned(),
         _ => {
             draft
@@ -75,7 +74,10 @@ fn root_path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> PathB
 }
 
 fn wanted_propagation(draft: &mut Draft<'_>, spec: &Spec) -> Option<Propagation> {
-    let word = spec.linux().as_ref()?.rootfs_propagation().as_deref().filter(|word| !word.is_empty())?;
+    let word = spec.linux.rootfs_propagation.as_str();
+    if word.is_empty() {
+        return None;
+    }
     let propagation = Propagation::from_word(word);
     if propagation.is_none() {
         let message = format!("{word:?} is none of shared, slave, private, unbindable and their r… forms");
@@ -113,22 +115,21 @@ fn plan_mounts(
     moves: Moves,
 ) {
     let mut moves = Some(moves);
-    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
+    for (index, mount) in spec.mounts.iter().enumerate() {
         let pointer = format!("/mounts/{index}");
         let Some(options) = read_options(draft, &pointer, mount) else { continue };
-        if matches!(mount.typ().as_deref(), Some("cgroup" | "cgroup2")) && options.bind.is_none() {
+        if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") && options.bind.is_none() {
             if let Some(moves) = moves.take() {
                 enter_group(draft, moves);
             }
             plan_cgroup_mount(draft, &pointer, mount, namespaces);
             continue;
         }
-        let source = mount.source().as_ref().map(|source| match options.bind {
+        let source = some(&mount.source).map(|source| match options.bind {
             Some(_) => request.bundle.join(source).display().to_string(),
-            None => source.display().to_string(),
+            None => source.to_owned(),
         });
-        let target = mount.destination().display().to_string();
-        match Op::from_mount(mount.typ().as_deref(), source.as_deref(), &target, &options) {
+        match Op::from_mount(some(&mount.kind), source.as_deref(), &mount.destination, &options) {
             Ok(op) => push(draft, pointer, op),
             Err(error) => draft.violations.add(pointer, error),
         }
@@ -138,14 +139,18 @@ fn plan_mounts(
     }
 }
 
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
 fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<Options> {
-    let target = mount.destination();
-    if !target.is_absolute() {
+    let target = &mount.destination;
+    if !target.starts_with('/') {
         // The specification asks for absolute ones; runc takes these as below the root, and so do engines.
-        draft.warnings.push(format!("{pointer}/destination: {} is taken as below /", target.display()));
+        draft.warnings.push(format!("{pointer}/destination: {target} is taken as below /"));
     }
     // /dev has to be writable until its nodes are made.
-    let words = mount.options().iter().flatten().map(String::as_str);
+    let words = mount.options.iter().map(String::as_str);
     let words: Vec<&str> = words.filter(|word| !(is_dev(mount) && *word == "ro")).collect();
     match Options::parse(words) {
         Ok(options) => Some(options),
@@ -169,9 +174,8 @@ fn enter_group(draft: &mut Draft<'_>, moves: Moves) {
 /// container's group of each v1 hierarchy bound below it, which looks the same with and without a cgroup namespace
 /// and needs no rights over the hierarchy.
 fn plan_cgroup_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, namespaces: &Namespaces) {
-    let target = mount.destination().display().to_string();
-    let target = target.trim_end_matches('/');
-    let words: Vec<&str> = mount.options().iter().flatten().map(String::as_str).collect();
+    let target = mount.destination.trim_end_matches('/');
+    let words: Vec<&str> = mount.options.iter().map(String::as_str).collect();
     let layout = &draft.host.cgroups;
     if layout.is_pure_v2() && !layout.hierarchies.is_empty() {
         let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
@@ -227,17 +231,16 @@ fn mount_words(
 }
 
 fn is_dev(mount: &Mount) -> bool {
-    mount.destination().components().eq(Path::new("/dev").components())
+    Path::new(&mount.destination).components().eq(Path::new("/dev").components())
 }
 
 /// A /dev that is bound from elsewhere is used as it is.
 fn has_foreign_dev(spec: &Spec) -> bool {
     let is_bind = |mount: &Mount| {
-        let words = mount.options().iter().flatten();
-        mount.typ().as_deref() == Some("bind")
-            || words.into_iter().any(|word| word == "bind" || word == "rbind")
+        let words = mount.options.iter();
+        mount.kind == "bind" || words.into_iter().any(|word| word == "bind" || word == "rbind")
     };
-    spec.mounts().iter().flatten().any(|mount| is_dev(mount) && is_bind(mount))
+    spec.mounts.iter().any(|mount| is_dev(mount) && is_bind(mount))
 }
 
 fn plan_links(draft: &mut Draft<'_>) {
@@ -250,8 +253,8 @@ fn plan_links(draft: &mut Draft<'_>) {
 
 /// Makes /dev read-only where its mount asked for that, now that its nodes are made.
 fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
-    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
-        let read_only = mount.options().iter().flatten().any(|word| word == "ro");
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        let read_only = mount.options.iter().any(|word| word == "ro");
         if let (true, true, Ok(target)) = (is_dev(mount), read_only, RootPath::new("/dev")) {
             let remount = Remount {
                 target,
@@ -278,9 +281,9 @@ fn enter_root(draft: &mut Draft<'_>, request: &Request<'_>) {
 
 fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
     draft.init("", InitOp::Session);
-    let Some(process) = spec.process() else { return };
+    let Some(process) = &spec.process else { return };
     let size = super::process::console_size(draft, process);
-    if process.terminal().unwrap_or(false) {
+    if process.terminal {
         draft.init("/process/terminal", InitOp::Terminal { size });
         if let Ok(path) = RootPath::new("/dev/console") {
             push(draft, "/process/terminal", Op::Console { path });
@@ -289,20 +292,17 @@ fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
 }
 
 fn protect(draft: &mut Draft<'_>, spec: &Spec) {
-    let linux = spec.linux().as_ref();
-    let read_only = linux.and_then(|linux| linux.readonly_paths().as_deref()).unwrap_or_default();
-    let masked = linux.and_then(|linux| linux.masked_paths().as_deref()).unwrap_or_default();
-    for (index, path) in read_only.iter().enumerate() {
+    for (index, path) in spec.linux.readonly_paths.iter().enumerate() {
         if let Some(path) = protected_path(draft, &format!("/linux/readonlyPaths/{index}"), path) {
             push(draft, format!("/linux/readonlyPaths/{index}"), Op::ReadOnly { path });
         }
     }
-    for (index, path) in masked.iter().enumerate() {
+    for (index, path) in spec.linux.masked_paths.iter().enumerate() {
         if let Some(path) = protected_path(draft, &format!("/linux/maskedPaths/{index}"), path) {
             push(draft, format!("/linux/maskedPaths/{index}"), Op::Mask { path });
         }
     }
-    if spec.root().as_ref().and_then(oci_spec::runtime::Root::readonly).unwrap_or(false) {
+    if spec.root.as_ref().is_some_and(|root| root.read_only) {
         push(draft, "/root/readonly", Op::RootReadOnly);
     }
 }

@@ -33,17 +33,15 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
 
 fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
     const POINTER: &str = "/linux/cgroupsPath";
-    let wanted = spec.linux().as_ref().and_then(|linux| linux.cgroups_path().as_ref());
-    let wanted = wanted.map(|path| path.to_string_lossy().into_owned()).filter(|path| !path.is_empty());
     let base = base(draft);
-    let path = match wanted.as_deref() {
-        None => base.join(&format!("palisade-{}", request.id)),
-        Some(path) if path.contains(':') && !path.starts_with('/') => {
+    let path = match spec.linux.cgroups_path.as_str() {
+        "" => base.join(&format!("palisade-{}", request.id)),
+        path if path.contains(':') && !path.starts_with('/') => {
             draft.violations.unsupported(POINTER, "a path of systemd's form slice:prefix:name");
             return None;
         }
-        Some(path) if path.starts_with('/') => GroupPath::new(path),
-        Some(path) => base.join(path),
+        path if path.starts_with('/') => GroupPath::new(path),
+        path => base.join(path),
     };
     match path {
         Ok(path) if path.is_root() => {

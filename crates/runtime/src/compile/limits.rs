@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use oci_spec::runtime as oci;
 use palisade_cgroup::limits as model;
 use palisade_cgroup::{Limit, Limits};
-use palisade_oci::Spec;
+use palisade_oci::{self as oci, Spec};
 
 use super::{Draft, devices};
 
@@ -14,37 +13,24 @@ const POINTER: &str = "/linux/resources";
 /// Reads all resources.
 pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Limits {
     let mut limits = Limits::default();
-    let Some(resources) = spec.linux().as_ref().and_then(|linux| linux.resources().as_ref()) else {
-        return limits;
-    };
-    if let Some(memory) = resources.memory() {
-        limits.memory = read_memory(draft, memory);
+    let resources = &spec.linux.resources;
+    limits.memory = read_memory(draft, &resources.memory);
+    limits.cpu = read_cpu(draft, &resources.cpu);
+    let some = |list: &String| (!list.is_empty()).then(|| list.clone());
+    limits.cpuset = model::Cpuset { cpus: some(&resources.cpu.cpus), mems: some(&resources.cpu.mems) };
+    limits.pids = resources.pids.limit.and_then(|limit| read_pids(draft, limit));
+    limits.io = read_io(draft, &resources.block_io);
+    for huge in &resources.hugepage_limits {
+        let limit = if huge.limit == u64::MAX { Limit::Max } else { Limit::Value(huge.limit) };
+        let entry = model::Hugetlb { limit: Some(limit), reserved: None };
+        limits.hugetlb.insert(huge.page_size.clone(), entry);
     }
-    if let Some(cpu) = resources.cpu() {
-        limits.cpu = read_cpu(draft, cpu);
-        let some = |list: &Option<String>| list.clone().filter(|list| !list.is_empty());
-        limits.cpuset = model::Cpuset { cpus: some(cpu.cpus()), mems: some(cpu.mems()) };
-    }
-    if let Some(pids) = resources.pids() {
-        limits.pids = read_pids(draft, pids.limit());
-    }
-    if let Some(io) = resources.block_io() {
-        limits.io = read_io(draft, io);
-    }
-    for (index, huge) in resources.hugepage_limits().iter().flatten().enumerate() {
-        let limit = signed(draft, &format!("hugepageLimits/{index}/limit"), Some(huge.limit()));
-        let entry = model::Hugetlb { limit, reserved: None };
-        limits.hugetlb.insert(huge.page_size().clone(), entry);
-    }
-    if let Some(network) = resources.network() {
-        limits.net_cls = network.class_id().filter(|class| *class != 0);
-        let priorities = network.priorities().iter().flatten();
-        limits.net_prio = priorities.map(|entry| (entry.name().clone(), entry.priority())).collect();
-    }
-    limits.rdma = read_rdma(resources.rdma().as_ref());
-    limits.unified =
-        resources.unified().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-    limits.devices = devices::policy(draft, resources.devices().as_deref().unwrap_or_default());
+    limits.net_cls = resources.network.class_id.filter(|class| *class != 0);
+    let priorities = resources.network.priorities.iter();
+    limits.net_prio = priorities.map(|entry| (entry.name.clone(), entry.priority)).collect();
+    limits.rdma = read_rdma(&resources.rdma);
+    limits.unified = resources.unified.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    limits.devices = devices::policy(draft, &resources.devices);
     limits
 }
 
@@ -77,23 +63,23 @@ fn read_pids(draft: &mut Draft<'_>, value: i64) -> Option<Limit> {
     signed(draft, "pids/limit", Some(value))
 }
 
-fn read_memory(draft: &mut Draft<'_>, memory: &oci::LinuxMemory) -> model::Memory {
+fn read_memory(draft: &mut Draft<'_>, memory: &oci::Memory) -> model::Memory {
     let mut read = |name: &str, value| signed(draft, &format!("memory/{name}"), value);
     model::Memory {
-        limit: read("limit", memory.limit()),
-        reservation: read("reservation", memory.reservation()),
-        swap: read("swap", memory.swap()),
-        kernel: read("kernel", memory.kernel()),
-        kernel_tcp: read("kernelTCP", memory.kernel_tcp()),
-        swappiness: memory.swappiness(),
-        oom_killer: memory.disable_oom_killer().filter(|disable| *disable).map(|_| model::OomKiller::Off),
-        hierarchical: memory.use_hierarchy(),
-        spare_usage: memory.check_before_update().unwrap_or(false),
+        limit: read("limit", memory.limit),
+        reservation: read("reservation", memory.reservation),
+        swap: read("swap", memory.swap),
+        kernel: read("kernel", memory.kernel),
+        kernel_tcp: read("kernelTCP", memory.kernel_tcp),
+        swappiness: memory.swappiness,
+        oom_killer: memory.disable_oom_killer.filter(|disable| *disable).map(|_| model::OomKiller::Off),
+        hierarchical: memory.use_hierarchy,
+        spare_usage: memory.check_before_update.unwrap_or(false),
     }
 }
 
-fn read_cpu(draft: &mut Draft<'_>, cpu: &oci::LinuxCpu) -> model::Cpu {
-    let idle = match cpu.idle() {
+fn read_cpu(draft: &mut Draft<'_>, cpu: &oci::Cpu) -> model::Cpu {
+    let idle = match cpu.idle {
         None => None,
         Some(value @ (0 | 1)) => Some(value == 1),
         Some(value) => {
@@ -102,40 +88,40 @@ fn read_cpu(draft: &mut Draft<'_>, cpu: &oci::LinuxCpu) -> model::Cpu {
         }
     };
     model::Cpu {
-        shares: cpu.shares().filter(|shares| *shares != 0),
+        shares: cpu.shares.filter(|shares| *shares != 0),
         weight: None,
-        quota: signed(draft, "cpu/quota", cpu.quota()),
-        period: cpu.period().filter(|period| *period != 0),
-        burst: cpu.burst(),
-        realtime_runtime: cpu.realtime_runtime().filter(|runtime| *runtime != 0),
-        realtime_period: cpu.realtime_period().filter(|period| *period != 0),
+        quota: signed(draft, "cpu/quota", cpu.quota),
+        period: cpu.period.filter(|period| *period != 0),
+        burst: cpu.burst,
+        realtime_runtime: cpu.realtime_runtime.filter(|runtime| *runtime != 0),
+        realtime_period: cpu.realtime_period.filter(|period| *period != 0),
         idle,
     }
 }
 
-fn read_io(draft: &mut Draft<'_>, io: &oci::LinuxBlockIo) -> model::Io {
+fn read_io(draft: &mut Draft<'_>, io: &oci::BlockIo) -> model::Io {
     let mut out = model::Io {
-        weight: io.weight().filter(|weight| *weight != 0),
-        leaf_weight: io.leaf_weight().filter(|weight| *weight != 0),
+        weight: io.weight.filter(|weight| *weight != 0),
+        leaf_weight: io.leaf_weight.filter(|weight| *weight != 0),
         ..model::Io::default()
     };
-    for (index, entry) in io.weight_device().iter().flatten().enumerate() {
+    for (index, entry) in io.weight_device.iter().enumerate() {
         let place = format!("weightDevice/{index}");
-        if let Some(device) = block_device(draft, &place, entry.major(), entry.minor()) {
-            let (weight, leaf_weight) = (entry.weight(), entry.leaf_weight());
+        if let Some(device) = block_device(draft, &place, entry.major, entry.minor) {
+            let (weight, leaf_weight) = (entry.weight, entry.leaf_weight);
             out.device_weights.push(model::DeviceWeight { device, weight, leaf_weight });
         }
     }
     for (name, rate, list) in [
-        ("throttleReadBpsDevice", model::Rate::ReadBytes, io.throttle_read_bps_device()),
-        ("throttleWriteBpsDevice", model::Rate::WriteBytes, io.throttle_write_bps_device()),
-        ("throttleReadIOPSDevice", model::Rate::ReadOperations, io.throttle_read_iops_device()),
-        ("throttleWriteIOPSDevice", model::Rate::WriteOperations, io.throttle_write_iops_device()),
+        ("throttleReadBpsDevice", model::Rate::ReadBytes, &io.throttle_read_bps_device),
+        ("throttleWriteBpsDevice", model::Rate::WriteBytes, &io.throttle_write_bps_device),
+        ("throttleReadIOPSDevice", model::Rate::ReadOperations, &io.throttle_read_iops_device),
+        ("throttleWriteIOPSDevice", model::Rate::WriteOperations, &io.throttle_write_iops_device),
     ] {
-        for (index, entry) in list.iter().flatten().enumerate() {
+        for (index, entry) in list.iter().enumerate() {
             let place = format!("{name}/{index}");
-            if let Some(device) = block_device(draft, &place, entry.major(), entry.minor()) {
-                let limit = if entry.rate() == 0 { Limit::Max } else { Limit::Value(entry.rate()) };
+            if let Some(device) = block_device(draft, &place, entry.major, entry.minor) {
+                let limit = if entry.rate == 0 { Limit::Max } else { Limit::Value(entry.rate) };
                 out.throttles.push(model::Throttle { device, rate, limit });
             }
         }
@@ -154,13 +140,9 @@ fn block_device(draft: &mut Draft<'_>, place: &str, major: i64, minor: i64) -> O
     }
 }
 
-fn read_rdma(
-    listed: Option<&std::collections::HashMap<String, oci::LinuxRdma>>,
-) -> BTreeMap<String, model::Rdma> {
+fn read_rdma(listed: &BTreeMap<String, oci::Rdma>) -> BTreeMap<String, model::Rdma> {
     let limit = |value: Option<u32>| value.map(|value| Limit::Value(u64::from(value)));
-    let entry = |rdma: &oci::LinuxRdma| model::Rdma {
-        handles: limit(rdma.hca_handles()),
-        objects: limit(rdma.hca_objects()),
-    };
-    listed.into_iter().flatten().map(|(device, rdma)| (device.clone(), entry(rdma))).collect()
+    let entry =
+        |rdma: &oci::Rdma| model::Rdma { handles: limit(rdma.hca_handles), objects: limit(rdma.hca_objects) };
+    listed.iter().map(|(device, rdma)| (device.clone(), entry(rdma))).collect()
 }

@@ -20,10 +20,8 @@ use std::path::{Path, PathBuf};
 use palisade_cgroup::GroupPath;
 use palisade_oci::Spec;
 
-pub use capabilities::NAMES as CAPABILITIES;
 pub(crate) use capabilities::names as capability_names;
 pub use exec::{ExecRequest, exec, hook};
-pub(crate) use namespaces::kind_of;
 pub use violation::{Violation, Violations};
 
 use crate::host::Host;
@@ -177,7 +175,7 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
         draft.init("", InitOp::AwaitStart { go, outcome });
     }
     draft.beside("", HostOp::Record);
-    process::plan_host(draft, spec.process().as_ref());
+    process::plan_host(draft, spec.process.as_ref());
     if has_group && !born_in_group {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup);
     }

@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use oci_spec::runtime::{LinuxIdMapping, LinuxNamespaceType};
 use palisade_namespace::{
     Action, IdMap, IdMaps, Kind, Kinds, Namespaces, Place, Source, Target, choose_method, steps,
 };
-use palisade_oci::Spec;
+use palisade_oci::{IdMapping, NamespaceKind, Spec};
 
 use super::Draft;
 use crate::plan::{HostOp, InitOp, Point, Step};
@@ -22,10 +21,9 @@ pub(super) struct Moves {
 /// Reads which namespaces are new, joined or inherited.
 pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Namespaces {
     let mut named = Vec::new();
-    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    for (index, namespace) in listed.into_iter().flatten().enumerate() {
+    for (index, namespace) in spec.linux.namespaces.iter().enumerate() {
         let pointer = format!("/linux/namespaces/{index}");
-        let kind = kind_of(namespace.typ());
+        let kind = kind_of(namespace.kind);
         if draft.host.missing_namespaces.contains(kind) {
             draft
                 .violations
@@ -35,15 +33,14 @@ pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Namespaces {
             draft.violations.add(pointer, format_args!("the {kind} namespace is listed twice"));
             continue;
         }
-        let source = match namespace.path() {
-            None => Source::New,
-            Some(path) if path.as_os_str().is_empty() => Source::New,
-            Some(path) if !path.is_absolute() => {
-                let message = format!("{:?} is not an absolute path", path.display().to_string());
+        let source = match namespace.path.as_str() {
+            "" => Source::New,
+            path if !path.starts_with('/') => {
+                let message = format!("{path:?} is not an absolute path");
                 draft.violations.add(format!("{pointer}/path"), message);
                 continue;
             }
-            Some(path) => Source::Join(Target::Path(path.clone())),
+            path => Source::Join(Target::Path(path.into())),
         };
         named.push((kind, source));
     }
@@ -74,16 +71,16 @@ fn check_rights(draft: &mut Draft<'_>, named: &[(Kind, Source)]) {
 }
 
 /// The kind of a name of the specification.
-pub(crate) fn kind_of(named: LinuxNamespaceType) -> Kind {
+fn kind_of(named: NamespaceKind) -> Kind {
     match named {
-        LinuxNamespaceType::Mount => Kind::Mount,
-        LinuxNamespaceType::Cgroup => Kind::Cgroup,
-        LinuxNamespaceType::Uts => Kind::Uts,
-        LinuxNamespaceType::Ipc => Kind::Ipc,
-        LinuxNamespaceType::User => Kind::User,
-        LinuxNamespaceType::Pid => Kind::Pid,
-        LinuxNamespaceType::Network => Kind::Net,
-        LinuxNamespaceType::Time => Kind::Time,
+        NamespaceKind::Mount => Kind::Mount,
+        NamespaceKind::Cgroup => Kind::Cgroup,
+        NamespaceKind::Uts => Kind::Uts,
+        NamespaceKind::Ipc => Kind::Ipc,
+        NamespaceKind::User => Kind::User,
+        NamespaceKind::Pid => Kind::Pid,
+        NamespaceKind::Network => Kind::Net,
+        NamespaceKind::Time => Kind::Time,
     }
 }
 
@@ -154,23 +151,19 @@ fn plan_maps(draft: &mut Draft<'_>, early: &mut Vec<Step<InitOp>>, maps: Option<
 }
 
 fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Option<IdMaps> {
-    let linux = spec.linux().as_ref();
-    let uids = linux.and_then(|linux| linux.uid_mappings().as_ref());
-    let gids = linux.and_then(|linux| linux.gid_mappings().as_ref());
+    let (uids, gids) = (&spec.linux.uid_mappings, &spec.linux.gid_mappings);
     if *namespaces.get(Kind::User) != Source::New {
-        if *namespaces.get(Kind::User) == Source::Inherit
-            && uids.or(gids).is_some_and(|maps| !maps.is_empty())
-        {
+        if *namespaces.get(Kind::User) == Source::Inherit && !(uids.is_empty() && gids.is_empty()) {
             draft
                 .violations
                 .add("/linux/uidMappings", "id maps need a new user namespace in /linux/namespaces");
         }
         return None;
     }
-    let mut read = |pointer: &str, listed: Option<&Vec<LinuxIdMapping>>| {
+    let mut read = |pointer: &str, listed: &[IdMapping]| {
         let mut maps = Vec::new();
-        for (index, map) in listed.into_iter().flatten().enumerate() {
-            match IdMap::new(map.container_id(), map.host_id(), map.size()) {
+        for (index, map) in listed.iter().enumerate() {
+            match IdMap::new(map.container_id, map.host_id, map.size) {
                 Ok(map) => maps.push(map),
                 Err(error) => draft.violations.add(format!("{pointer}/{index}"), error),
             }
@@ -189,13 +182,11 @@ fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Opt
 }
 
 /// The id maps of the configuration as they are, for checks of single ids.
-pub(super) fn maps(spec: &Spec) -> Option<IdMaps> {
-    let linux = spec.linux().as_ref()?;
-    let read = |listed: &Option<Vec<LinuxIdMapping>>| {
-        let listed = listed.iter().flatten();
-        listed
-            .map(|map| IdMap { inside: map.container_id(), outside: map.host_id(), size: map.size() })
-            .collect()
+pub(super) fn maps(spec: &Spec) -> IdMaps {
+    let read = |listed: &[IdMapping]| {
+        let restate =
+            |map: &IdMapping| IdMap { inside: map.container_id, outside: map.host_id, size: map.size };
+        listed.iter().map(restate).collect()
     };
-    Some(IdMaps { uid: read(linux.uid_mappings()), gid: read(linux.gid_mappings()) })
+    IdMaps { uid: read(&spec.linux.uid_mappings), gid: read(&spec.linux.gid_mappings) }
 }

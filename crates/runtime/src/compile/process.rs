@@ -1,10 +1,7 @@
 //! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
 
-use oci_spec::runtime::{
-    IOPriorityClass, LinuxSchedulerFlag, LinuxSchedulerPolicy, PosixRlimit, PosixRlimitType, Process,
-};
 use palisade_namespace::{IdKind, Kind, Namespaces, Source};
-use palisade_oci::Spec;
+use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, SchedulerPolicy, Spec};
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
@@ -29,7 +26,7 @@ pub(super) fn read(
     namespaces: &Namespaces,
     home: Option<&str>,
 ) -> Option<ProcessPlan> {
-    let Some(process) = spec.process() else {
+    let Some(process) = &spec.process else {
         draft.violations.add("/process", "it is missing: what the container is to run");
         return None;
     };
@@ -39,12 +36,13 @@ pub(super) fn read(
         check_ids(draft, spec, process);
     }
     let setgroups = match (&draft.host.maps.may_set_ids, own_user) {
-        (false, true) => spaces::maps(spec)
-            .is_none_or(|maps| maps.gid.len() > 1 || maps.gid.iter().any(|map| map.size > 1)),
+        (false, true) => {
+            let gids = spaces::maps(spec).gid;
+            gids.len() > 1 || gids.iter().any(|map| map.size > 1)
+        }
         _ => true,
     };
-    let seccomp = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
-    let filter = seccomp.and_then(|section| seccomp::plan(draft, section));
+    let filter = spec.linux.seccomp.as_ref().and_then(|section| seccomp::plan(draft, section));
     let surroundings = Surroundings { available, setgroups, own_user, home };
     read_any(draft, process, filter, &surroundings)
 }
@@ -68,7 +66,7 @@ pub(super) fn read_any(
     surroundings: &Surroundings<'_>,
 ) -> Option<ProcessPlan> {
     let mut init = Vec::new();
-    let umask = process.user().umask().unwrap_or(DEFAULT_UMASK) & 0o777;
+    let umask = process.user.umask.unwrap_or(DEFAULT_UMASK) & 0o777;
     init.push(Step::new("/process/user/umask", InitOp::Umask { mask: umask }));
     init.extend(read_scheduler(draft, process));
     init.extend(read_io_priority(draft, process));
@@ -77,11 +75,11 @@ pub(super) fn read_any(
     }
     let environment = read_environment(draft, process, surroundings.home);
     let arguments = read_arguments(draft, process)?;
-    let candidates = candidates(draft, &arguments, process.env().as_deref().unwrap_or_default());
+    let candidates = candidates(draft, &arguments, &process.env);
     if surroundings.own_user {
         init.push(Step::new("", InitOp::KeepCapabilities));
     }
-    let sets = capabilities::read(draft, process.capabilities().as_ref(), surroundings.available);
+    let sets = capabilities::read(draft, process.capabilities.as_ref(), surroundings.available);
     let exec = plan_exec(draft, process, filter, sets, surroundings, &candidates, arguments, environment);
     Some(ProcessPlan { init, exec, candidates })
 }
@@ -98,20 +96,20 @@ fn plan_exec(
     environment: Vec<Text>,
 ) -> Vec<Step<ExecOp>> {
     let mut exec = vec![Step::new("", ExecOp::DefaultSignals)];
-    let no_new_privileges = process.no_new_privileges().unwrap_or(false);
+    let no_new_privileges = process.no_new_privileges;
     let filter = filter.map(|filter| Step::new("/linux/seccomp", filter));
     // Without no-new-privileges the filter can only be loaded while CAP_SYS_ADMIN is still there.
     let (early, late) = if no_new_privileges { (None, filter) } else { (filter, None) };
     exec.extend(early);
-    let user = process.user();
-    let additional = user.additional_gids().clone().unwrap_or_default();
+    let user = &process.user;
+    let additional = user.additional_gids.clone();
     if !surroundings.setgroups && !additional.is_empty() {
         let message = "a user namespace with a single mapped group forbids setgroups(2); give the user a range in /etc/subgid";
         draft.violations.add("/process/user/additionalGids", message);
     }
     let additional = surroundings.setgroups.then_some(additional);
-    let groups = ExecOp::SetGroups { gid: user.gid(), additional };
-    capabilities::plan(&mut exec, sets, user.uid(), groups);
+    let groups = ExecOp::SetGroups { gid: user.gid, additional };
+    capabilities::plan(&mut exec, sets, user.uid, groups);
     if no_new_privileges {
         exec.push(Step::new("/process/noNewPrivileges", ExecOp::NoNewPrivileges));
     }
@@ -122,10 +120,10 @@ fn plan_exec(
 }
 
 fn check_ids(draft: &mut Draft<'_>, spec: &Spec, process: &Process) {
-    let Some(maps) = spaces::maps(spec) else { return };
-    let user = process.user();
-    let groups = user.additional_gids().iter().flatten().map(|gid| ("additionalGids", IdKind::Gid, *gid));
-    let ids = [("uid", IdKind::Uid, user.uid()), ("gid", IdKind::Gid, user.gid())];
+    let maps = spaces::maps(spec);
+    let user = &process.user;
+    let groups = user.additional_gids.iter().map(|gid| ("additionalGids", IdKind::Gid, *gid));
+    let ids = [("uid", IdKind::Uid, user.uid), ("gid", IdKind::Gid, user.gid)];
     for (name, kind, id) in ids.into_iter().chain(groups) {
         if maps.outside_of(kind, id).is_none() {
             let message = format!("{id} is not in the container's id map");
@@ -135,7 +133,7 @@ fn check_ids(draft: &mut Draft<'_>, spec: &Spec, process: &Process) {
 }
 
 fn read_cwd(draft: &mut Draft<'_>, process: &Process) -> Option<Text> {
-    let cwd = process.cwd().display().to_string();
+    let cwd = &process.cwd;
     if !cwd.starts_with('/') {
         let message = format!("{cwd:?} is not an absolute path");
         draft.violations.add("/process/cwd", message);
@@ -145,11 +143,11 @@ fn read_cwd(draft: &mut Draft<'_>, process: &Process) -> Option<Text> {
         draft.violations.add("/process/cwd", format_args!("{cwd:?} has a part .."));
         return None;
     }
-    draft.text("/process/cwd", &cwd)
+    draft.text("/process/cwd", cwd)
 }
 
 fn read_arguments(draft: &mut Draft<'_>, process: &Process) -> Option<Vec<Text>> {
-    let arguments = process.args().as_deref().unwrap_or_default();
+    let arguments = &process.args;
     if arguments.first().is_none_or(String::is_empty) {
         draft.violations.add("/process/args", "it is empty: the program to run and its arguments");
         return None;
@@ -162,7 +160,7 @@ fn read_arguments(draft: &mut Draft<'_>, process: &Process) -> Option<Vec<Text>>
 }
 
 fn read_environment(draft: &mut Draft<'_>, process: &Process, home: Option<&str>) -> Vec<Text> {
-    let entries = process.env().as_deref().unwrap_or_default();
+    let entries = &process.env;
     let mut texts = Vec::with_capacity(entries.len() + 1);
     for (index, entry) in entries.iter().enumerate() {
         let pointer = format!("/process/env/{index}");
@@ -195,62 +193,62 @@ fn candidates(draft: &mut Draft<'_>, arguments: &[Text], environment: &[String])
 }
 
 fn read_scheduler(draft: &mut Draft<'_>, process: &Process) -> Option<Step<InitOp>> {
-    let scheduler = process.scheduler().as_ref()?;
-    let policy = match scheduler.policy() {
-        LinuxSchedulerPolicy::SchedOther => 0,
-        LinuxSchedulerPolicy::SchedFifo => 1,
-        LinuxSchedulerPolicy::SchedRr => 2,
-        LinuxSchedulerPolicy::SchedBatch => 3,
-        LinuxSchedulerPolicy::SchedIso => 4,
-        LinuxSchedulerPolicy::SchedIdle => 5,
-        LinuxSchedulerPolicy::SchedDeadline => 6,
+    let scheduler = process.scheduler.as_ref()?;
+    let policy = match scheduler.policy {
+        SchedulerPolicy::Other => 0,
+        SchedulerPolicy::Fifo => 1,
+        SchedulerPolicy::RoundRobin => 2,
+        SchedulerPolicy::Batch => 3,
+        SchedulerPolicy::Iso => 4,
+        SchedulerPolicy::Idle => 5,
+        SchedulerPolicy::Deadline => 6,
     };
     if policy == 4 {
         draft.violations.add("/process/scheduler/policy", "SCHED_ISO is reserved and in no kernel");
     }
-    let flags = scheduler.flags().iter().flatten().fold(0, |bits, flag| bits | scheduler_flag(*flag));
-    let priority = scheduler.priority().unwrap_or(0);
-    let Ok(priority) = u32::try_from(priority) else {
-        draft.violations.add("/process/scheduler/priority", format_args!("{priority} is negative"));
+    let flags = scheduler.flags.iter().fold(0, |bits, flag| bits | scheduler_flag(*flag));
+    let Ok(priority) = u32::try_from(scheduler.priority) else {
+        let message = format!("{} is negative", scheduler.priority);
+        draft.violations.add("/process/scheduler/priority", message);
         return None;
     };
     let mut attributes = Attributes::default();
     attributes.policy = policy;
     attributes.flags = flags;
-    attributes.nice = scheduler.nice().unwrap_or(0);
+    attributes.nice = scheduler.nice;
     attributes.priority = priority;
-    attributes.runtime = scheduler.runtime().unwrap_or(0);
-    attributes.deadline = scheduler.deadline().unwrap_or(0);
-    attributes.period = scheduler.period().unwrap_or(0);
+    attributes.runtime = scheduler.runtime;
+    attributes.deadline = scheduler.deadline;
+    attributes.period = scheduler.period;
     Some(Step::new("/process/scheduler", InitOp::Schedule { attributes }))
 }
 
 /// The bits of `linux/sched.h`.
-fn scheduler_flag(flag: LinuxSchedulerFlag) -> u64 {
+fn scheduler_flag(flag: SchedulerFlag) -> u64 {
     match flag {
-        LinuxSchedulerFlag::SchedResetOnFork => 0x01,
-        LinuxSchedulerFlag::SchedFlagReclaim => 0x02,
-        LinuxSchedulerFlag::SchedFlagDLOverrun => 0x04,
-        LinuxSchedulerFlag::SchedFlagKeepPolicy => 0x08,
-        LinuxSchedulerFlag::SchedFlagKeepParams => 0x10,
-        LinuxSchedulerFlag::SchedFlagUtilClampMin => 0x20,
-        LinuxSchedulerFlag::SchedFlagUtilClampMax => 0x40,
+        SchedulerFlag::ResetOnFork => 0x01,
+        SchedulerFlag::Reclaim => 0x02,
+        SchedulerFlag::DeadlineOverrun => 0x04,
+        SchedulerFlag::KeepPolicy => 0x08,
+        SchedulerFlag::KeepParams => 0x10,
+        SchedulerFlag::UtilClampMin => 0x20,
+        SchedulerFlag::UtilClampMax => 0x40,
     }
 }
 
 fn read_io_priority(draft: &mut Draft<'_>, process: &Process) -> Option<Step<InitOp>> {
-    let priority = process.io_priority().as_ref()?;
-    let class: u32 = match priority.class() {
-        IOPriorityClass::IoprioClassRt => 1,
-        IOPriorityClass::IoprioClassBe => 2,
-        IOPriorityClass::IoprioClassIdle => 3,
+    let priority = process.io_priority.as_ref()?;
+    let class: u32 = match priority.class {
+        IoPriorityClass::RealTime => 1,
+        IoPriorityClass::BestEffort => 2,
+        IoPriorityClass::Idle => 3,
     };
-    match u32::try_from(priority.priority()) {
+    match u32::try_from(priority.priority) {
         Ok(level @ 0..=7) => {
             Some(Step::new("/process/ioPriority", InitOp::IoPriority { value: class << 13 | level }))
         }
         _ => {
-            let message = format!("{} is not between 0 and 7", priority.priority());
+            let message = format!("{} is not between 0 and 7", priority.priority);
             draft.violations.add("/process/ioPriority/priority", message);
             None
         }
@@ -259,9 +257,8 @@ fn read_io_priority(draft: &mut Draft<'_>, process: &Process) -> Option<Step<Ini
 
 /// Reads rows and columns of the terminal.
 pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(u16, u16)> {
-    let size = process.console_size();
-    let size = size.as_ref()?;
-    match (u16::try_from(size.height()), u16::try_from(size.width())) {
+    let size = process.console_size.as_ref()?;
+    match (u16::try_from(size.height), u16::try_from(size.width)) {
         (Ok(height), Ok(width)) => Some((height, width)),
         _ => {
             draft.violations.add("/process/consoleSize", "a terminal has at most 65535 rows and columns");
@@ -273,8 +270,10 @@ pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(
 /// What init does before it mounts: names and kernel parameters, which need the host's /proc.
 pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
     let own_uts = *namespaces.get(Kind::Uts) != Source::Inherit;
-    for (pointer, name) in [("/hostname", spec.hostname()), ("/domainname", spec.domainname())] {
-        let Some(name) = name.as_deref().filter(|name| !name.is_empty()) else { continue };
+    for (pointer, name) in [("/hostname", &spec.hostname), ("/domainname", &spec.domainname)] {
+        if name.is_empty() {
+            continue;
+        }
         if !own_uts {
             draft.violations.add(pointer, "it needs a uts namespace in /linux/namespaces");
         } else if name.len() > 64 {
@@ -303,10 +302,7 @@ const OWN_SYSCTLS: [(&str, Kind); 10] = [
 ];
 
 fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
-    let listed = spec.linux().as_ref().and_then(|linux| linux.sysctl().as_ref());
-    let mut listed: Vec<(&String, &String)> = listed.into_iter().flatten().collect();
-    listed.sort();
-    for (name, value) in listed {
+    for (name, value) in &spec.linux.sysctl {
         let pointer = format!("/linux/sysctl/{}", name.replace('~', "~0").replace('/', "~1"));
         let dotted =
             if name.contains('/') && !name.contains('.') { name.replace('/', ".") } else { name.clone() };
@@ -361,13 +357,13 @@ pub(super) fn find_program(process: &ProcessPlan) -> Step<InitOp> {
 pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
     let Some(process) = process else { return };
     let mut limits: Vec<ResourceLimit> = Vec::new();
-    for (index, rlimit) in process.rlimits().iter().flatten().enumerate() {
+    for (index, rlimit) in process.rlimits.iter().enumerate() {
         let limit = read_rlimit(rlimit);
         let pointer = format!("/process/rlimits/{index}");
         if limits.iter().any(|other| other.name == limit.name) {
             draft.violations.add(pointer, format_args!("{} is listed twice", limit.name));
-        } else if rlimit.soft() > rlimit.hard() {
-            let message = format!("soft limit {} is above hard limit {}", rlimit.soft(), rlimit.hard());
+        } else if rlimit.soft > rlimit.hard {
+            let message = format!("soft limit {} is above hard limit {}", rlimit.soft, rlimit.hard);
             draft.violations.add(pointer, message);
         } else {
             limits.push(limit);
@@ -376,7 +372,7 @@ pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
     if !limits.is_empty() {
         draft.beside("/process/rlimits", HostOp::LimitResources { limits });
     }
-    match process.oom_score_adj() {
+    match process.oom_score_adj {
         None => {}
         Some(value @ -1000..=1000) => draft.beside("/process/oomScoreAdj", HostOp::AdjustOomScore { value }),
         Some(value) => {
@@ -387,26 +383,26 @@ pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
     }
 }
 
-fn read_rlimit(rlimit: &PosixRlimit) -> ResourceLimit {
-    let (name, resource) = match rlimit.typ() {
-        PosixRlimitType::RlimitCpu => ("RLIMIT_CPU", Resource::Cpu),
-        PosixRlimitType::RlimitFsize => ("RLIMIT_FSIZE", Resource::Fsize),
-        PosixRlimitType::RlimitData => ("RLIMIT_DATA", Resource::Data),
-        PosixRlimitType::RlimitStack => ("RLIMIT_STACK", Resource::Stack),
-        PosixRlimitType::RlimitCore => ("RLIMIT_CORE", Resource::Core),
-        PosixRlimitType::RlimitRss => ("RLIMIT_RSS", Resource::Rss),
-        PosixRlimitType::RlimitNproc => ("RLIMIT_NPROC", Resource::Nproc),
-        PosixRlimitType::RlimitNofile => ("RLIMIT_NOFILE", Resource::Nofile),
-        PosixRlimitType::RlimitMemlock => ("RLIMIT_MEMLOCK", Resource::Memlock),
-        PosixRlimitType::RlimitAs => ("RLIMIT_AS", Resource::As),
-        PosixRlimitType::RlimitLocks => ("RLIMIT_LOCKS", Resource::Locks),
-        PosixRlimitType::RlimitSigpending => ("RLIMIT_SIGPENDING", Resource::Sigpending),
-        PosixRlimitType::RlimitMsgqueue => ("RLIMIT_MSGQUEUE", Resource::Msgqueue),
-        PosixRlimitType::RlimitNice => ("RLIMIT_NICE", Resource::Nice),
-        PosixRlimitType::RlimitRtprio => ("RLIMIT_RTPRIO", Resource::Rtprio),
-        PosixRlimitType::RlimitRttime => ("RLIMIT_RTTIME", Resource::Rttime),
+fn read_rlimit(rlimit: &Rlimit) -> ResourceLimit {
+    let resource = match rlimit.kind {
+        RlimitKind::Cpu => Resource::Cpu,
+        RlimitKind::Fsize => Resource::Fsize,
+        RlimitKind::Data => Resource::Data,
+        RlimitKind::Stack => Resource::Stack,
+        RlimitKind::Core => Resource::Core,
+        RlimitKind::Rss => Resource::Rss,
+        RlimitKind::Nproc => Resource::Nproc,
+        RlimitKind::Nofile => Resource::Nofile,
+        RlimitKind::Memlock => Resource::Memlock,
+        RlimitKind::As => Resource::As,
+        RlimitKind::Locks => Resource::Locks,
+        RlimitKind::Sigpending => Resource::Sigpending,
+        RlimitKind::Msgqueue => Resource::Msgqueue,
+        RlimitKind::Nice => Resource::Nice,
+        RlimitKind::Rtprio => Resource::Rtprio,
+        RlimitKind::Rttime => Resource::Rttime,
     };
     // RLIM_INFINITY is all ones.
     let bound = |value: u64| (value != u64::MAX).then_some(value);
-    ResourceLimit { name, resource, soft: bound(rlimit.soft()), hard: bound(rlimit.hard()) }
+    ResourceLimit { name: rlimit.kind.word(), resource, soft: bound(rlimit.soft), hard: bound(rlimit.hard) }
 }

@@ -1,12 +1,13 @@
 //! `/linux/seccomp` of config.json to a profile.
 
+use palisade_oci as oci;
+
 use super::Draft;
 use crate::plan::ExecOp;
-use oci_spec::runtime as oci;
 use palisade_seccomp::{Action, Arch, Argument, Flag, Operator, Profile, Syscall};
 
 /// Compiles the seccomp section for the exec list; none when it allows everything.
-pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::LinuxSeccomp) -> Option<ExecOp> {
+pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp) -> Option<ExecOp> {
     match palisade_seccomp::compile(&profile(section)) {
         Ok(filter) => {
             let instructions = filter.instructions.len();
@@ -26,102 +27,103 @@ pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::LinuxSeccomp) -> Option
 ///
 /// Nothing is judged here: [`palisade_seccomp::compile`] does that, and names what is wrong by a JSON
 /// pointer inside this section.
-pub(crate) fn profile(section: &oci::LinuxSeccomp) -> Profile {
-    let listener = section.listener_path().as_ref();
+pub(crate) fn profile(section: &oci::Seccomp) -> Profile {
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     Profile {
-        default_action: action(section.default_action()),
-        default_errno_ret: section.default_errno_ret(),
-        architectures: each(section.architectures().as_deref(), |name| arch(*name)),
-        flags: section.flags().as_deref().map(|flags| each(Some(flags), |name| flag(*name))),
-        listener_path: listener.map(|path| path.to_string_lossy().into_owned()),
-        listener_metadata: section.listener_metadata().clone(),
-        syscalls: each(section.syscalls().as_deref(), syscall),
+        default_action: action(section.default_action),
+        default_errno_ret: section.default_errno_ret,
+        architectures: each(&section.architectures, |name| arch(*name)),
+        flags: section.flags.as_deref().map(|flags| each(flags, |name| flag(*name))),
+        listener_path: some(&section.listener_path),
+        listener_metadata: some(&section.listener_metadata),
+        syscalls: each(&section.syscalls, syscall),
     }
 }
 
-fn syscall(entry: &oci::LinuxSyscall) -> Syscall {
+fn syscall(entry: &oci::SeccompSyscall) -> Syscall {
     Syscall {
-        names: entry.names().clone(),
-        action: action(entry.action()),
-        errno_ret: entry.errno_ret(),
-        args: each(entry.args().as_deref(), argument),
+        names: entry.names.clone(),
+        action: action(entry.action),
+        errno_ret: entry.errno_ret,
+        args: each(&entry.args, argument),
     }
 }
 
-fn argument(test: &oci::LinuxSeccompArg) -> Argument {
+fn argument(test: &oci::SeccompArgument) -> Argument {
     Argument {
-        index: test.index(),
-        value: test.value(),
-        value_two: test.value_two().unwrap_or(0),
-        op: operator(test.op()),
+        // An index that no number of this machine can hold is refused like any other above 5.
+        index: usize::try_from(test.index).unwrap_or(usize::MAX),
+        value: test.value,
+        value_two: test.value_two,
+        op: operator(test.op),
     }
 }
 
-fn each<From, To>(list: Option<&[From]>, restate: impl Fn(&From) -> To) -> Vec<To> {
-    list.unwrap_or_default().iter().map(restate).collect()
+fn each<From, To>(list: &[From], restate: impl Fn(&From) -> To) -> Vec<To> {
+    list.iter().map(restate).collect()
 }
 
-fn action(action: oci::LinuxSeccompAction) -> Action {
+fn action(action: oci::SeccompAction) -> Action {
     match action {
-        oci::LinuxSeccompAction::ScmpActKill => Action::Kill,
-        oci::LinuxSeccompAction::ScmpActKillThread => Action::KillThread,
-        oci::LinuxSeccompAction::ScmpActKillProcess => Action::KillProcess,
-        oci::LinuxSeccompAction::ScmpActTrap => Action::Trap,
-        oci::LinuxSeccompAction::ScmpActErrno => Action::Errno,
-        oci::LinuxSeccompAction::ScmpActNotify => Action::Notify,
-        oci::LinuxSeccompAction::ScmpActTrace => Action::Trace,
-        oci::LinuxSeccompAction::ScmpActLog => Action::Log,
-        oci::LinuxSeccompAction::ScmpActAllow => Action::Allow,
+        oci::SeccompAction::Kill => Action::Kill,
+        oci::SeccompAction::KillThread => Action::KillThread,
+        oci::SeccompAction::KillProcess => Action::KillProcess,
+        oci::SeccompAction::Trap => Action::Trap,
+        oci::SeccompAction::Errno => Action::Errno,
+        oci::SeccompAction::Notify => Action::Notify,
+        oci::SeccompAction::Trace => Action::Trace,
+        oci::SeccompAction::Log => Action::Log,
+        oci::SeccompAction::Allow => Action::Allow,
     }
 }
 
-fn operator(operator: oci::LinuxSeccompOperator) -> Operator {
+fn operator(operator: oci::SeccompOperator) -> Operator {
     match operator {
-        oci::LinuxSeccompOperator::ScmpCmpNe => Operator::NotEqual,
-        oci::LinuxSeccompOperator::ScmpCmpLt => Operator::Less,
-        oci::LinuxSeccompOperator::ScmpCmpLe => Operator::LessOrEqual,
-        oci::LinuxSeccompOperator::ScmpCmpEq => Operator::Equal,
-        oci::LinuxSeccompOperator::ScmpCmpGe => Operator::GreaterOrEqual,
-        oci::LinuxSeccompOperator::ScmpCmpGt => Operator::Greater,
-        oci::LinuxSeccompOperator::ScmpCmpMaskedEq => Operator::MaskedEqual,
+        oci::SeccompOperator::NotEqual => Operator::NotEqual,
+        oci::SeccompOperator::Less => Operator::Less,
+        oci::SeccompOperator::LessOrEqual => Operator::LessOrEqual,
+        oci::SeccompOperator::Equal => Operator::Equal,
+        oci::SeccompOperator::GreaterOrEqual => Operator::GreaterOrEqual,
+        oci::SeccompOperator::Greater => Operator::Greater,
+        oci::SeccompOperator::MaskedEqual => Operator::MaskedEqual,
     }
 }
 
-fn flag(flag: oci::LinuxSeccompFilterFlag) -> Flag {
+fn flag(flag: oci::SeccompFlag) -> Flag {
     match flag {
-        oci::LinuxSeccompFilterFlag::SeccompFilterFlagLog => Flag::Log,
-        oci::LinuxSeccompFilterFlag::SeccompFilterFlagTsync => Flag::Tsync,
-        oci::LinuxSeccompFilterFlag::SeccompFilterFlagSpecAllow => Flag::SpecAllow,
-        oci::LinuxSeccompFilterFlag::SeccompFilterFlagWaitKillableRecv => Flag::WaitKillableRecv,
+        oci::SeccompFlag::Log => Flag::Log,
+        oci::SeccompFlag::Tsync => Flag::Tsync,
+        oci::SeccompFlag::SpecAllow => Flag::SpecAllow,
+        oci::SeccompFlag::WaitKillableRecv => Flag::WaitKillableRecv,
     }
 }
 
-fn arch(arch: oci::Arch) -> Arch {
+fn arch(arch: oci::SeccompArch) -> Arch {
     match arch {
-        oci::Arch::ScmpArchNative => Arch::Native,
-        oci::Arch::ScmpArchX86 => Arch::X86,
-        oci::Arch::ScmpArchX86_64 => Arch::X86_64,
-        oci::Arch::ScmpArchX32 => Arch::X32,
-        oci::Arch::ScmpArchArm => Arch::Arm,
-        oci::Arch::ScmpArchAarch64 => Arch::Aarch64,
-        oci::Arch::ScmpArchMips => Arch::Mips,
-        oci::Arch::ScmpArchMips64 => Arch::Mips64,
-        oci::Arch::ScmpArchMips64n32 => Arch::Mips64N32,
-        oci::Arch::ScmpArchMipsel => Arch::Mipsel,
-        oci::Arch::ScmpArchMipsel64 => Arch::Mipsel64,
-        oci::Arch::ScmpArchMipsel64n32 => Arch::Mipsel64N32,
-        oci::Arch::ScmpArchPpc => Arch::Ppc,
-        oci::Arch::ScmpArchPpc64 => Arch::Ppc64,
-        oci::Arch::ScmpArchPpc64le => Arch::Ppc64le,
-        oci::Arch::ScmpArchS390 => Arch::S390,
-        oci::Arch::ScmpArchS390x => Arch::S390x,
-        oci::Arch::ScmpArchParisc => Arch::Parisc,
-        oci::Arch::ScmpArchParisc64 => Arch::Parisc64,
-        oci::Arch::ScmpArchRiscv64 => Arch::Riscv64,
-        oci::Arch::ScmpArchLoongarch64 => Arch::Loongarch64,
-        oci::Arch::ScmpArchM68k => Arch::M68k,
-        oci::Arch::ScmpArchSh => Arch::Sh,
-        oci::Arch::ScmpArchSheb => Arch::Sheb,
+        oci::SeccompArch::Native => Arch::Native,
+        oci::SeccompArch::X86 => Arch::X86,
+        oci::SeccompArch::X86_64 => Arch::X86_64,
+        oci::SeccompArch::X32 => Arch::X32,
+        oci::SeccompArch::Arm => Arch::Arm,
+        oci::SeccompArch::Aarch64 => Arch::Aarch64,
+        oci::SeccompArch::Mips => Arch::Mips,
+        oci::SeccompArch::Mips64 => Arch::Mips64,
+        oci::SeccompArch::Mips64N32 => Arch::Mips64N32,
+        oci::SeccompArch::Mipsel => Arch::Mipsel,
+        oci::SeccompArch::Mipsel64 => Arch::Mipsel64,
+        oci::SeccompArch::Mipsel64N32 => Arch::Mipsel64N32,
+        oci::SeccompArch::Ppc => Arch::Ppc,
+        oci::SeccompArch::Ppc64 => Arch::Ppc64,
+        oci::SeccompArch::Ppc64le => Arch::Ppc64le,
+        oci::SeccompArch::S390 => Arch::S390,
+        oci::SeccompArch::S390x => Arch::S390x,
+        oci::SeccompArch::Parisc => Arch::Parisc,
+        oci::SeccompArch::Parisc64 => Arch::Parisc64,
+        oci::SeccompArch::Riscv64 => Arch::Riscv64,
+        oci::SeccompArch::Loongarch64 => Arch::Loongarch64,
+        oci::SeccompArch::M68k => Arch::M68k,
+        oci::SeccompArch::Sh => Arch::Sh,
+        oci::SeccompArch::Sheb => Arch::Sheb,
     }
 }
 
@@ -131,7 +133,7 @@ mod tests {
 
     /// Reads a document as the section and as a profile.
     fn both(document: &str) -> (Profile, Profile) {
-        let section: oci::LinuxSeccomp = serde_json::from_str(document).unwrap();
+        let section: oci::Seccomp = oci::parse_as("s.json", document.as_bytes()).unwrap();
         (profile(&section), serde_json::from_str(document).unwrap())
     }
 

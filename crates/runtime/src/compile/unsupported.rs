@@ -1,60 +1,45 @@
 //! What runtime-spec 1.3 has and this version does not do: refused by name.
 
-use palisade_oci::Spec;
+use palisade_oci::{Presence, Spec};
 
 use super::Draft;
 
 /// Notes every field that asks for something that is not done.
 pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     let violations = &mut draft.violations;
-    check_version(violations, spec.version());
-    for (present, name) in [
-        (spec.vm().is_some(), "vm"),
-        (spec.windows().is_some(), "windows"),
-        (spec.solaris().is_some(), "solaris"),
-        (spec.zos().is_some(), "zos"),
-    ] {
-        if present {
+    check_version(violations, &spec.version);
+    for (presence, name) in
+        [(spec.vm, "vm"), (spec.windows, "windows"), (spec.solaris, "solaris"), (spec.zos, "zos")]
+    {
+        if presence == Presence::Present {
             violations.unsupported(format!("/{name}"), "a container of another platform");
         }
     }
-    if let Some(process) = spec.process() {
+    if let Some(process) = &spec.process {
         for (value, name) in
-            [(process.apparmor_profile(), "apparmorProfile"), (process.selinux_label(), "selinuxLabel")]
+            [(&process.apparmor_profile, "apparmorProfile"), (&process.selinux_label, "selinuxLabel")]
         {
-            if value.as_ref().is_some_and(|value| !value.is_empty()) {
+            if !value.is_empty() {
                 violations.unsupported(format!("/process/{name}"), "a security label");
             }
         }
-        if process.exec_cpu_affinity().is_some() {
+        if process.exec_cpu_affinity.is_some() {
             violations.unsupported("/process/execCPUAffinity", "CPU affinity of an exec");
         }
     }
-    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
-        if mount.uid_mappings().is_some() || mount.gid_mappings().is_some() {
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
             violations.unsupported(format!("/mounts/{index}/uidMappings"), "an id-mapped mount");
         }
     }
-    let Some(linux) = spec.linux() else { return };
+    let linux = &spec.linux;
     for (present, name, what) in [
-        (linux.intel_rdt().is_some(), "intelRdt", "Intel RDT"),
-        (linux.memory_policy().is_some(), "memoryPolicy", "a NUMA memory policy"),
-        (linux.personality().is_some(), "personality", "an execution domain"),
-        (
-            linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty()),
-            "netDevices",
-            "moving devices",
-        ),
-        (
-            linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty()),
-            "timeOffsets",
-            "a clock offset",
-        ),
-        (
-            linux.mount_label().as_ref().is_some_and(|label| !label.is_empty()),
-            "mountLabel",
-            "a SELinux label",
-        ),
+        (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),
+        (linux.memory_policy.is_some(), "memoryPolicy", "a NUMA memory policy"),
+        (linux.personality.is_some(), "personality", "an execution domain"),
+        (!linux.net_devices.is_empty(), "netDevices", "moving devices"),
+        (!linux.time_offsets.is_empty(), "timeOffsets", "a clock offset"),
+        (!linux.mount_label.is_empty(), "mountLabel", "a SELinux label"),
     ] {
         if present {
             violations.unsupported(format!("/linux/{name}"), what);

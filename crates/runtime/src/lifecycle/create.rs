@@ -1,13 +1,12 @@
 //! `create` and the first half of `run`.
 
-use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use palisade_cgroup::Group;
 use palisade_mount::OpenRoot;
 use palisade_oci::state::Status;
-use palisade_oci::{Spec, Timestamp};
+use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
 use crate::compile::{self, Begin, Compiled, EnterRoot, Request};
@@ -28,6 +27,8 @@ pub struct Bundle {
     pub spec: Spec,
     /// Its text, which is kept for the later verbs.
     pub text: Vec<u8>,
+    /// What was left out of it when it was read, for the user to know.
+    pub notes: Vec<Fault>,
 }
 
 impl Bundle {
@@ -43,8 +44,8 @@ impl Bundle {
                 "a bundle is a directory with config.json and a root file system; palisade spec writes one",
             )
         })?;
-        let spec = palisade_oci::parse(&path.display().to_string(), &text)?;
-        Ok(Self { directory, spec, text })
+        let Loaded { spec, notes } = palisade_oci::parse_noting(&path.display().to_string(), &text)?;
+        Ok(Self { directory, spec, text, notes })
     }
 }
 
@@ -102,7 +103,10 @@ impl CreateRequest<'_> {
             preserve_fds: self.preserve_fds,
             root: self.root.clone(),
         };
-        Ok(compile::container(&self.bundle.spec, host, &request)?)
+        let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
+        let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));
+        compiled.warnings.splice(..0, notes);
+        Ok(compiled)
     }
 }
 
@@ -192,20 +196,16 @@ fn check_root(request: &CreateRequest<'_>, compiled: &Compiled) -> Result<()> {
 
 fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Record {
     let spec = &request.bundle.spec;
-    let annotations: BTreeMap<String, String> =
-        spec.annotations().iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect();
-    let listed = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
-    let namespaces = listed.into_iter().flatten().map(|entry| entry.typ());
-    let mut names: Vec<String> =
-        namespaces.map(|kind| compile::kind_of(kind).oci_name().to_owned()).collect();
+    let namespaces = spec.linux.namespaces.iter();
+    let mut names: Vec<String> = namespaces.map(|namespace| namespace.kind.word().to_owned()).collect();
     names.sort();
     Record {
-        oci_version: spec.version().clone(),
+        oci_version: spec.version.clone(),
         id: request.id.clone(),
         bundle: request.bundle.directory.clone(),
         rootfs: compiled.root.clone(),
         created: Timestamp::now(),
-        annotations,
+        annotations: spec.annotations.clone(),
         cgroup: compiled.group.clone(),
         namespaces: names,
         owner: host.uid,

@@ -52,7 +52,7 @@ impl Container {
         let group = self.group()?;
         let request = ExecRequest {
             process: options.process,
-            seccomp: spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref()),
+            seccomp: spec.linux.seccomp.as_ref(),
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
@@ -78,11 +78,11 @@ impl Container {
     /// The kept configuration cannot be read.
     pub fn process_pattern(&self) -> Result<ProcessSpec> {
         let spec = self.directory.config()?;
-        spec.process().clone().ok_or_else(|| Error::new("the container's configuration has no process"))
+        spec.process.ok_or_else(|| Error::new("the container's configuration has no process"))
     }
 }
 
 fn find_home(pid: i32, process: &ProcessSpec) -> Option<String> {
     let root = open_directory(Path::new(&format!("/proc/{pid}/root"))).ok()?;
-    Some(home::find(root.as_fd(), process.user().uid()))
+    Some(home::find(root.as_fd(), process.user.uid))
 }

@@ -12,14 +12,14 @@ const MOST: usize = 1 << 20;
 
 /// Looks into the root file system of a bundle. None when the environment names a home already.
 pub(super) fn find_in_root(spec: &Spec, bundle: &Path) -> Option<String> {
-    let process = spec.process().as_ref().filter(|process| needs_home(process))?;
-    let root = open_directory(&bundle.join(spec.root().as_ref()?.path())).ok()?;
-    Some(find(root.as_fd(), process.user().uid()))
+    let process = spec.process.as_ref().filter(|process| needs_home(process))?;
+    let root = open_directory(&bundle.join(&spec.root.as_ref()?.path)).ok()?;
+    Some(find(root.as_fd(), process.user.uid))
 }
 
 /// Whether the environment lacks a home.
 pub(super) fn needs_home(process: &Process) -> bool {
-    !process.env().iter().flatten().any(|entry| entry.starts_with("HOME="))
+    !process.env.iter().any(|entry| entry.starts_with("HOME="))
 }
 
 /// Looks below a root directory; `/` when the user is not listed, as login(1) has it.

@@ -38,8 +38,8 @@ impl Container {
         self.directory.unlink(GO_FIFO)?;
         self.directory.unlink(OUTCOME_FIFO)?;
         rustix::io::write(&go, b"0").during("write to the container's start FIFO")?;
-        let program = spec.process().as_ref().and_then(|process| process.args().clone());
-        read_outcome(&outcome, &program.unwrap_or_default())?;
+        let program = spec.process.as_ref().map(|process| process.args.as_slice());
+        read_outcome(&outcome, program.unwrap_or_default())?;
         self.run_poststart(host, &spec)
     }
 

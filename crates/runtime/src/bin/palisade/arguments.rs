@@ -141,7 +141,7 @@ pub(crate) struct Exec {
     pub(crate) console_socket: Option<PathBuf>,
     /// Working directory in the container
     #[arg(long, value_name = "DIR")]
-    pub(crate) cwd: Option<PathBuf>,
+    pub(crate) cwd: Option<String>,
     /// Set a variable of the environment
     #[arg(short, long, value_name = "NAME=VALUE")]
     pub(crate) env: Vec<String>,

@@ -1,9 +1,8 @@
 //! `exec`.
 
-use std::collections::HashSet;
 use std::os::fd::AsFd;
 
-use palisade_oci::{Capability, LinuxCapabilities, Process as ProcessSpec};
+use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
 use palisade_runtime::{
     Container, Error, ExecOptions, Foreground, Host, Process, Relay, Result, Store, send_master,
 };
@@ -16,7 +15,7 @@ pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
     let container = store.find(&verb.id)?;
     check_descriptors(verb.preserve_fds)?;
     let process = process(verb, &container)?;
-    let terminal = process.terminal().unwrap_or(false);
+    let terminal = process.terminal;
     if verb.detach && terminal && verb.console_socket.is_none() {
         return Err(Error::new("--detach needs --console-socket for a process with a terminal"));
     }
@@ -60,18 +59,14 @@ fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
         None => pattern(verb, container)?,
     };
     if verb.process.is_none() || verb.tty {
-        process.set_terminal(Some(verb.tty));
+        process.terminal = verb.tty;
     }
     if let Some(cwd) = &verb.cwd {
-        process.set_cwd(cwd.clone());
+        process.cwd.clone_from(cwd);
     }
-    if !verb.env.is_empty() {
-        let mut env = process.env().clone().unwrap_or_default();
-        env.extend(verb.env.iter().cloned());
-        process.set_env(Some(env));
-    }
+    process.env.extend(verb.env.iter().cloned());
     if verb.no_new_privs {
-        process.set_no_new_privileges(Some(true));
+        process.no_new_privileges = true;
     }
     set_user(&mut process, verb)?;
     if !verb.cap.is_empty() {
@@ -82,13 +77,13 @@ fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
 
 fn pattern(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
     let mut process = container.process_pattern()?;
-    process.set_args(Some(verb.command.clone()));
-    process.set_console_size(None);
+    process.args.clone_from(&verb.command);
+    process.console_size = None;
     Ok(process)
 }
 
 fn set_user(process: &mut ProcessSpec, verb: &Exec) -> Result<()> {
-    let mut user = process.user().clone();
+    let user = &mut process.user;
     if let Some(text) = &verb.user {
         let number = |text: &str| {
             text.parse::<u32>().ok().filter(|id| *id != u32::MAX).ok_or_else(|| {
@@ -98,51 +93,31 @@ fn set_user(process: &mut ProcessSpec, verb: &Exec) -> Result<()> {
         };
         match text.split_once(':') {
             Some((uid, gid)) => {
-                user.set_uid(number(uid)?);
-                user.set_gid(number(gid)?);
+                user.uid = number(uid)?;
+                user.gid = number(gid)?;
             }
-            None => {
-                user.set_uid(number(text)?);
-            }
+            None => user.uid = number(text)?,
         }
     }
     if !verb.additional_gids.is_empty() {
-        user.set_additional_gids(Some(verb.additional_gids.clone()));
+        user.additional_gids.clone_from(&verb.additional_gids);
     }
-    process.set_user(user);
     Ok(())
 }
 
 fn add_capabilities(process: &mut ProcessSpec, names: &[String]) -> Result<()> {
-    let mut wanted: HashSet<Capability> = HashSet::new();
+    let mut wanted = CapabilitySet::default();
     for name in names {
         let upper = name.to_uppercase();
         let full = if upper.starts_with("CAP_") { upper } else { format!("CAP_{upper}") };
-        let capability = serde_json::from_value(serde_json::Value::String(full)).map_err(|_| {
+        let capability: Capability = full.parse().map_err(|_| {
             Error::new(format!("--cap {name}: no such capability")).hint("see capabilities(7)")
         })?;
         wanted.insert(capability);
     }
-    let mut sets = process.capabilities().clone().unwrap_or_else(empty);
-    let with = |set: &Option<HashSet<Capability>>| {
-        Some(set.iter().flatten().copied().chain(wanted.iter().copied()).collect::<HashSet<_>>())
-    };
-    let (bounding, effective, permitted) =
-        (with(sets.bounding()), with(sets.effective()), with(sets.permitted()));
-    sets.set_bounding(bounding);
-    sets.set_effective(effective);
-    sets.set_permitted(permitted);
-    process.set_capabilities(Some(sets));
+    let sets = process.capabilities.get_or_insert_default();
+    for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
+        set.extend(wanted.iter());
+    }
     Ok(())
-}
-
-fn empty() -> LinuxCapabilities {
-    let mut sets = LinuxCapabilities::default();
-    let none = || Some(HashSet::new());
-    sets.set_bounding(none());
-    sets.set_effective(none());
-    sets.set_permitted(none());
-    sets.set_inheritable(none());
-    sets.set_ambient(none());
-    sets
 }

@@ -78,7 +78,7 @@ pub(crate) fn check_descriptors(preserve: u32) -> Result<()> {
 }
 
 fn wants_terminal(bundle: &Bundle) -> bool {
-    bundle.spec.process().as_ref().and_then(|process| process.terminal()).unwrap_or(false)
+    bundle.spec.process.as_ref().is_some_and(|process| process.terminal)
 }
 
 fn make(
