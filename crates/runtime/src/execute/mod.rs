@@ -111,7 +111,11 @@ impl Host<'_> {
     fn run(&mut self) -> Result<()> {
         self.group = self.surroundings.group.take();
         self.work_off(&self.plan.before, Side::Before)?;
+        let begin = Instant::now();
         self.clone()?;
+        if let Some(observe) = self.surroundings.observe {
+            observe(Event { side: Side::Clone, index: 0, took: begin.elapsed() });
+        }
         self.work_off(&self.plan.beside, Side::Beside)?;
         self.drain()
     }

@@ -5,6 +5,7 @@
 //! commands that would do the same.
 
 mod print;
+mod shell;
 
 pub use palisade_mount::Text;
 pub use print::{PlannedStep, Side};

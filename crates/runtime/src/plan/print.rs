@@ -1,12 +1,13 @@
-//! A plan as text: what each step is, and the shell commands that would do the same.
+//! A plan as text: what each step is.
 
 use std::fmt;
 
-use palisade_cgroup::Recipe;
-use palisade_namespace::{IdKind, Kinds};
+use palisade_cgroup::Version;
+use palisade_sys::schedule::Attributes;
 use serde::Serialize;
 
-use super::{ExecOp, HostOp, InitOp, Plan, Point, Slot, Text};
+use super::shell::exec_shell;
+use super::{ExecOp, HostOp, InitOp, Plan, Point, Step};
 
 /// Whose list a step is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -14,6 +15,8 @@ use super::{ExecOp, HostOp, InitOp, Plan, Point, Slot, Text};
 pub enum Side {
     /// The host's, before the clone.
     Before,
+    /// The clone itself, a list of one.
+    Clone,
     /// The host's, beside init.
     Beside,
     /// Init's.
@@ -25,7 +28,7 @@ pub enum Side {
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Before | Self::Beside => "host",
+            Self::Before | Self::Clone | Self::Beside => "host",
             Self::Init => "init",
             Self::Exec => "exec",
         })
@@ -62,13 +65,9 @@ impl Plan {
     /// Lists all steps, those of the host before the clone first.
     #[must_use]
     pub fn steps(&self) -> Vec<PlannedStep> {
-        let mut steps = Vec::new();
-        for (side, list) in [(Side::Before, &self.before), (Side::Beside, &self.beside)] {
-            for (index, step) in list.iter().enumerate() {
-                let shell = self.host_shell(&step.op);
-                steps.push(planned(side, index, &step.origin, &step.op, shell));
-            }
-        }
+        let mut steps = self.host_steps(Side::Before, &self.before);
+        steps.push(self.clone_step());
+        steps.extend(self.host_steps(Side::Beside, &self.beside));
         for (index, step) in self.init.iter().enumerate() {
             steps.push(planned(Side::Init, index, &step.origin, &step.op, self.init_shell(&step.op)));
         }
@@ -78,140 +77,34 @@ impl Plan {
         steps
     }
 
-    fn host_shell(&self, op: &HostOp) -> Vec<String> {
-        match op {
-            HostOp::OpenNamespace { slot, path, .. } => vec![format!("exec {}<{path}", number(*slot))],
-            HostOp::OpenProcess { slot, pid } => {
-                vec![format!("# descriptor {} is pidfd_open({pid})", number(*slot))]
-            }
-            HostOp::EnterPidNamespace { .. } => vec!["nsenter --pid …  # the next child is in it".to_owned()],
-            HostOp::OpenStartFifos { .. } => {
-                vec![format!("mkfifo {} {}", crate::record::GO_FIFO, crate::record::OUTCOME_FIFO)]
-            }
-            HostOp::MakeGroup => self.group.as_ref().map(Recipe::making_commands).unwrap_or_default(),
-            HostOp::LimitGroup => self.group.as_ref().map(Recipe::limiting_commands).unwrap_or_default(),
-            HostOp::MapIds { maps, .. } => {
-                let one = |kind, file: &str| {
-                    format!(
-                        "printf '%s' '{}' > /proc/$init/{file}",
-                        maps.text(kind).trim_end().replace('\n', "\\n")
-                    )
-                };
-                vec![one(IdKind::Uid, "uid_map"), one(IdKind::Gid, "gid_map")]
-            }
-            HostOp::LimitResources { limits } => limits
-                .iter()
-                .map(|limit| {
-                    let name = limit.name.trim_start_matches("RLIMIT_").to_lowercase();
-                    let show =
-                        |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
-                    format!("prlimit --pid $init --{name}={}:{}", show(limit.soft), show(limit.hard))
-                })
-                .collect(),
-            HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
-            HostOp::Record | HostOp::RunHooks { .. } | HostOp::Await { .. } | HostOp::Release { .. } => {
-                Vec::new()
-            }
-        }
+    fn host_steps(&self, side: Side, list: &[Step<HostOp>]) -> Vec<PlannedStep> {
+        let list = list.iter().enumerate();
+        list.map(|(index, step)| planned(side, index, &step.origin, &step.op, self.host_shell(&step.op)))
+            .collect()
     }
 
-    fn init_shell(&self, op: &InitOp) -> Vec<String> {
-        match op {
-            InitOp::Join { slot, kinds } => {
-                vec![format!("nsenter {} (descriptor {})", options(*kinds), number(*slot))]
-            }
-            InitOp::Unshare { kinds } => vec![format!("unshare {}", options(*kinds))],
-            InitOp::Fork { kinds } => vec![format!("unshare --fork {}", options(*kinds))],
-            InitOp::BecomeRoot => vec!["setpriv --reuid 0 --regid 0 --clear-groups".to_owned()],
-            InitOp::JoinGroup => match &self.group {
-                Some(recipe) => recipe
-                    .tasks()
-                    .map(|path| format!("echo 0 > {}", recipe.anchor.join(path).display()))
-                    .collect(),
-                None => Vec::new(),
-            },
-            InitOp::Hostname { name } => vec![format!("hostname {name}")],
-            InitOp::Domainname { name } => vec![format!("domainname {name}")],
-            InitOp::Sysctl { path, value } => vec![format!("echo {value} > {path}")],
-            InitOp::FileSystem(op) => vec![op.shell()],
-            InitOp::Session => vec!["setsid".to_owned()],
-            InitOp::Umask { mask } => vec![format!("umask {mask:04o}")],
-            InitOp::WorkingDirectory { path } => vec![format!("cd {path}")],
-            InitOp::FindProgram { candidates } => {
-                candidates.first().map(|first| format!("command -v {first}")).into_iter().collect()
-            }
-            InitOp::IoPriority { value } => vec![format!("ionice -c {} -n {} -p $$", value >> 13, value & 7)],
-            InitOp::Schedule { attributes } => {
-                vec![format!("chrt --policy {} {}", attributes.policy, attributes.priority)]
-            }
-            InitOp::Announce { .. }
-            | InitOp::Await { .. }
-            | InitOp::Terminal { .. }
-            | InitOp::KeepCapabilities
-            | InitOp::CloseDescriptors { .. }
-            | InitOp::AwaitStart { .. } => Vec::new(),
+    /// Describes the clone, which is in none of the lists.
+    fn clone_step(&self) -> PlannedStep {
+        let group = self.group.as_ref().is_some_and(|group| group.has_version(Version::V2));
+        let what = match (self.clone.is_empty(), group) {
+            (true, false) => "clone a process".to_owned(),
+            (true, true) => "clone a process into the v2 cgroup".to_owned(),
+            (false, false) => format!("clone a process with new namespaces {}", self.clone),
+            (false, true) => format!("clone a process into the v2 cgroup with new namespaces {}", self.clone),
+        };
+        let origin = if self.clone.is_empty() { "" } else { "/linux/namespaces" };
+        PlannedStep {
+            side: Side::Clone,
+            index: 0,
+            origin: origin.to_owned(),
+            what,
+            shell: vec![self.clone_shell()],
         }
     }
 }
 
 fn planned(side: Side, index: usize, origin: &str, op: &dyn fmt::Display, shell: Vec<String>) -> PlannedStep {
     PlannedStep { side, index, origin: origin.to_owned(), what: op.to_string(), shell }
-}
-
-fn exec_shell(op: &ExecOp) -> Vec<String> {
-    match op {
-        ExecOp::DropBounding { kept } => vec![format!("setpriv --bounding-set -all{}", plus(*kept))],
-        ExecOp::SetGroups { gid, additional } => {
-            let groups: Vec<String> = additional.iter().flatten().map(ToString::to_string).collect();
-            let groups = if groups.is_empty() {
-                "--clear-groups".to_owned()
-            } else {
-                format!("--groups {}", groups.join(","))
-            };
-            vec![format!("setpriv --regid {gid} {groups}")]
-        }
-        ExecOp::SetUser { uid } => vec![format!("setpriv --reuid {uid}")],
-        ExecOp::SetCapabilities { inheritable, ambient, .. } => {
-            vec![format!(
-                "setpriv --inh-caps -all{} --ambient-caps -all{}",
-                plus(*inheritable),
-                plus(*ambient)
-            )]
-        }
-        ExecOp::NoNewPrivileges => vec!["setpriv --no-new-privs".to_owned()],
-        ExecOp::Execute { arguments, .. } => {
-            let words: Vec<String> = arguments.iter().map(quote).collect();
-            vec![format!("exec {}", words.join(" "))]
-        }
-        ExecOp::DefaultSignals | ExecOp::KeepCapabilities | ExecOp::Seccomp { .. } => Vec::new(),
-    }
-}
-
-fn plus(mask: u64) -> String {
-    let names = crate::compile::capability_names(mask);
-    names.iter().map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect()
-}
-
-fn quote(text: &Text) -> String {
-    let text = text.to_string();
-    let plain =
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
-fn options(kinds: Kinds) -> String {
-    let words: Vec<String> =
-        kinds.iter().map(|kind| format!("--{}", long_option(kind.proc_name()))).collect();
-    words.join(" ")
-}
-
-/// The option of unshare(1) and nsenter(1) for a file of /proc/PID/ns.
-fn long_option(name: &str) -> &str {
-    if name == "mnt" { "mount" } else { name }
-}
-
-fn number(slot: Slot) -> usize {
-    slot.0 + 3
 }
 
 impl fmt::Display for Point {
@@ -235,7 +128,10 @@ impl fmt::Display for HostOp {
             Self::MakeGroup => f.write_str("make the cgroup"),
             Self::LimitGroup => f.write_str("limit the cgroup"),
             Self::MapIds { method, .. } => write!(f, "write the id maps ({method})"),
-            Self::LimitResources { .. } => f.write_str("set resource limits"),
+            Self::LimitResources { limits } => {
+                let names: Vec<&str> = limits.iter().map(|limit| limit.name).collect();
+                write!(f, "limit {}", names.join(" "))
+            }
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
             Self::RunHooks { kind } => write!(f, "run the {} hooks", kind.name()),
             Self::Await { point } => write!(f, "wait for init: {point}"),
@@ -260,8 +156,11 @@ impl fmt::Display for InitOp {
             Self::Sysctl { path, value } => write!(f, "write {value} to {path}"),
             Self::FileSystem(op) => f.write_str(&op.subject()),
             Self::Session => f.write_str("start a session"),
-            Self::Terminal { .. } => f.write_str("open the terminal"),
-            Self::Schedule { attributes } => write!(f, "set scheduling policy {}", attributes.policy),
+            Self::Terminal { size: None } => f.write_str("open the terminal"),
+            Self::Terminal { size: Some((rows, columns)) } => {
+                write!(f, "open the terminal with {rows} rows and {columns} columns")
+            }
+            Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::IoPriority { value } => write!(f, "set I/O class {} priority {}", value >> 13, value & 7),
             Self::KeepCapabilities => f.write_str("keep capabilities over the exec"),
             Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
@@ -290,12 +189,61 @@ impl fmt::Display for ExecOp {
             },
             Self::SetUser { uid } => write!(f, "user {uid}"),
             Self::SetCapabilities { permitted: 0, .. } => f.write_str("no capabilities"),
-            Self::SetCapabilities { permitted, .. } => write!(f, "capabilities: {}", names(*permitted)),
+            Self::SetCapabilities { effective, permitted, inheritable, ambient } => {
+                write!(f, "capabilities: {}", names(*permitted))?;
+                if effective != permitted {
+                    write!(
+                        f,
+                        "; effective: {}",
+                        if *effective == 0 { "none".into() } else { names(*effective) }
+                    )?;
+                }
+                for (set, mask) in [("inheritable", *inheritable), ("ambient", *ambient)] {
+                    if mask != 0 {
+                        write!(f, "; {set}: {}", names(mask))?;
+                    }
+                }
+                Ok(())
+            }
             Self::NoNewPrivileges => f.write_str("no new privileges"),
             Self::Seccomp { instructions, .. } => write!(f, "seccomp filter of {instructions} instructions"),
             Self::Execute { arguments, .. } => {
                 write!(f, "exec {}", arguments.first().map(ToString::to_string).unwrap_or_default())
             }
         }
+    }
+}
+
+/// Writes a scheduling policy with those of its numbers that are not 0.
+struct Policy<'a>(&'a Attributes);
+
+impl fmt::Display for Policy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 7] = [
+            "SCHED_OTHER",
+            "SCHED_FIFO",
+            "SCHED_RR",
+            "SCHED_BATCH",
+            "SCHED_ISO",
+            "SCHED_IDLE",
+            "SCHED_DEADLINE",
+        ];
+        let Attributes { policy, flags, nice, priority, runtime, deadline, period, .. } = *self.0;
+        let name = usize::try_from(policy).ok().and_then(|policy| NAMES.get(policy));
+        f.write_str(name.copied().unwrap_or("of an unknown number"))?;
+        if nice != 0 {
+            write!(f, " nice {nice}")?;
+        }
+        for (word, value) in [
+            ("priority", u64::from(priority)),
+            ("runtime", runtime),
+            ("deadline", deadline),
+            ("period", period),
+        ] {
+            if value != 0 {
+                write!(f, " {word} {value}")?;
+            }
+        }
+        if flags != 0 { write!(f, " flags {flags:#x}") } else { Ok(()) }
     }
 }

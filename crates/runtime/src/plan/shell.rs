@@ -1,0 +1,182 @@
+//! The shell commands that would do what a plan does.
+
+use palisade_cgroup::Recipe;
+use palisade_namespace::{IdKind, Kinds};
+use palisade_sys::schedule::Attributes;
+
+use super::{ExecOp, HostOp, InitOp, Plan, Slot, Text};
+
+impl Plan {
+    /// The clone: a shell beside this one, whose number the commands after it use.
+    pub(super) fn clone_shell(&self) -> String {
+        match self.clone.is_empty() {
+            true => "sh & init=$!".to_owned(),
+            false => format!("unshare {} --fork sh & init=$!", options(self.clone)),
+        }
+    }
+
+    pub(super) fn host_shell(&self, op: &HostOp) -> Vec<String> {
+        match op {
+            HostOp::OpenNamespace { slot, path, .. } => vec![format!("exec {}<{path}", number(*slot))],
+            HostOp::OpenProcess { slot, pid } => {
+                vec![format!("# descriptor {} is pidfd_open({pid})", number(*slot))]
+            }
+            HostOp::EnterPidNamespace { .. } => vec!["nsenter --pid …  # the next child is in it".to_owned()],
+            HostOp::OpenStartFifos { .. } => {
+                vec![format!("mkfifo {} {}", crate::record::GO_FIFO, crate::record::OUTCOME_FIFO)]
+            }
+            HostOp::MakeGroup => self.group.as_ref().map(Recipe::making_commands).unwrap_or_default(),
+            HostOp::LimitGroup => self.group.as_ref().map(Recipe::limiting_commands).unwrap_or_default(),
+            HostOp::MapIds { maps, .. } => {
+                let one = |kind, file: &str| {
+                    format!(
+                        "printf '%s' '{}' > /proc/$init/{file}",
+                        maps.text(kind).trim_end().replace('\n', "\\n")
+                    )
+                };
+                vec![one(IdKind::Uid, "uid_map"), one(IdKind::Gid, "gid_map")]
+            }
+            HostOp::LimitResources { limits } => limits
+                .iter()
+                .map(|limit| {
+                    let name = limit.name.trim_start_matches("RLIMIT_").to_lowercase();
+                    let show =
+                        |value: Option<u64>| value.map_or("unlimited".to_owned(), |value| value.to_string());
+                    format!("prlimit --pid $init --{name}={}:{}", show(limit.soft), show(limit.hard))
+                })
+                .collect(),
+            HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
+            HostOp::Record | HostOp::RunHooks { .. } | HostOp::Await { .. } | HostOp::Release { .. } => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// A process is joined by its number, one namespace by the descriptor that the shell has it open as.
+    fn join_shell(&self, slot: Slot, kinds: Kinds) -> String {
+        let process = self.before.iter().find_map(|step| match &step.op {
+            HostOp::OpenProcess { slot: opened, pid } if *opened == slot => Some(*pid),
+            _ => None,
+        });
+        match process {
+            Some(pid) => format!("nsenter --target {pid} {}", options(kinds)),
+            None => format!("nsenter {}=/proc/self/fd/{}", options(kinds), number(slot)),
+        }
+    }
+
+    pub(super) fn init_shell(&self, op: &InitOp) -> Vec<String> {
+        match op {
+            InitOp::Join { slot, kinds } => vec![self.join_shell(*slot, *kinds)],
+            InitOp::Unshare { kinds } => vec![format!("unshare {}", options(*kinds))],
+            InitOp::Fork { kinds } => vec![format!("unshare --fork {}", options(*kinds))],
+            InitOp::BecomeRoot => vec!["setpriv --reuid 0 --regid 0 --clear-groups".to_owned()],
+            InitOp::JoinGroup => match &self.group {
+                Some(recipe) => recipe
+                    .tasks()
+                    .map(|path| format!("echo 0 > {}", recipe.anchor.join(path).display()))
+                    .collect(),
+                None => Vec::new(),
+            },
+            InitOp::Hostname { name } => vec![format!("hostname {}", quote(name))],
+            InitOp::Domainname { name } => vec![format!("domainname {}", quote(name))],
+            InitOp::Sysctl { path, value } => vec![format!("echo {} > {}", quote(value), quote(path))],
+            InitOp::FileSystem(op) => vec![op.shell()],
+            InitOp::Session => vec!["setsid".to_owned()],
+            InitOp::Umask { mask } => vec![format!("umask {mask:04o}")],
+            InitOp::WorkingDirectory { path } => vec![format!("cd {}", quote(path))],
+            InitOp::FindProgram { candidates } => {
+                let words: Vec<String> = candidates.iter().map(quote).collect();
+                vec![format!("command -v {}", words.join(" || command -v "))]
+            }
+            InitOp::IoPriority { value } => vec![format!("ionice -c {} -n {} -p $$", value >> 13, value & 7)],
+            InitOp::Schedule { attributes } => vec![schedule_shell(attributes)],
+            InitOp::Announce { .. }
+            | InitOp::Await { .. }
+            | InitOp::Terminal { .. }
+            | InitOp::KeepCapabilities
+            | InitOp::CloseDescriptors { .. }
+            | InitOp::AwaitStart { .. } => Vec::new(),
+        }
+    }
+}
+
+pub(super) fn exec_shell(op: &ExecOp) -> Vec<String> {
+    match op {
+        ExecOp::DropBounding { kept } => vec![format!("setpriv --bounding-set -all{}", plus(*kept))],
+        ExecOp::SetGroups { gid, additional } => {
+            let groups: Vec<String> = additional.iter().flatten().map(ToString::to_string).collect();
+            let groups = if groups.is_empty() {
+                "--clear-groups".to_owned()
+            } else {
+                format!("--groups {}", groups.join(","))
+            };
+            vec![format!("setpriv --regid {gid} {groups}")]
+        }
+        ExecOp::SetUser { uid } => vec![format!("setpriv --reuid {uid}")],
+        ExecOp::SetCapabilities { inheritable, ambient, .. } => {
+            vec![format!(
+                "setpriv --inh-caps -all{} --ambient-caps -all{}",
+                plus(*inheritable),
+                plus(*ambient)
+            )]
+        }
+        ExecOp::NoNewPrivileges => vec!["setpriv --no-new-privs".to_owned()],
+        ExecOp::Execute { arguments, environment, .. } => {
+            let words: Vec<String> = environment.iter().chain(arguments).map(quote).collect();
+            vec![format!("exec env -i {}", words.join(" "))]
+        }
+        ExecOp::DefaultSignals | ExecOp::KeepCapabilities | ExecOp::Seccomp { .. } => Vec::new(),
+    }
+}
+
+fn plus(mask: u64) -> String {
+    let names = crate::compile::capability_names(mask);
+    names.iter().map(|name| format!(",+{}", name.trim_start_matches("CAP_").to_lowercase())).collect()
+}
+
+fn quote(text: &Text) -> String {
+    let text = text.to_string();
+    let plain =
+        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+fn options(kinds: Kinds) -> String {
+    let words: Vec<String> =
+        kinds.iter().map(|kind| format!("--{}", long_option(kind.proc_name()))).collect();
+    words.join(" ")
+}
+
+/// The option of unshare(1) and nsenter(1) for a file of /proc/PID/ns.
+fn long_option(name: &str) -> &str {
+    if name == "mnt" { "mount" } else { name }
+}
+
+fn number(slot: Slot) -> usize {
+    slot.0 + 3
+}
+
+/// Writes the policy as chrt(1) takes it, for the shell's own process.
+fn schedule_shell(attributes: &Attributes) -> String {
+    let option = match attributes.policy {
+        1 => "--fifo",
+        2 => "--rr",
+        3 => "--batch",
+        5 => "--idle",
+        6 => "--deadline",
+        _ => "--other",
+    };
+    let mut line = format!("chrt {option}");
+    for (name, value) in
+        [("runtime", attributes.runtime), ("deadline", attributes.deadline), ("period", attributes.period)]
+    {
+        if value != 0 {
+            line.push_str(&format!(" --sched-{name} {value}"));
+        }
+    }
+    line.push_str(&format!(" --pid {} $$", attributes.priority));
+    if attributes.nice != 0 {
+        line.push_str(&format!(" && renice -n {} $$", attributes.nice));
+    }
+    line
+}
