@@ -1,4 +1,6 @@
 //! From JSON to the fields of a section; what is wrong is collected with its place, and reading goes on.
+//!
+//! Readers are kept from being inlined into one another: they run once a field, and a small binary starts sooner.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -61,6 +63,7 @@ pub struct Findings {
 }
 
 impl Findings {
+    #[inline(never)]
     pub(crate) fn fault(&mut self, place: &Place<'_>, message: &str) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push(Fault::new(&place.pointer(), message));
@@ -69,6 +72,7 @@ impl Findings {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn unwanted(&mut self, place: &Place<'_>, wanted: &str, found: &Json<'_>) {
         self.fault(place, &format!("wanted {wanted}, found {found}"));
     }
@@ -103,6 +107,7 @@ impl<'r, 'j> Object<'r, 'j> {
     }
 
     /// Reads a field that may be absent or null.
+    #[inline(never)]
     pub(crate) fn optional<T: Content>(&mut self, name: &'static str) -> T {
         match self.take(name) {
             None | Some(Json::Null) => T::default(),
@@ -111,6 +116,7 @@ impl<'r, 'j> Object<'r, 'j> {
     }
 
     /// Reads a field that has to be there.
+    #[inline(never)]
     pub(crate) fn required<T: Content>(&mut self, name: &'static str) -> T {
         match self.take(name) {
             Some(json) => T::read(json, &self.place.field(name), self.findings),
@@ -122,6 +128,7 @@ impl<'r, 'j> Object<'r, 'j> {
     }
 
     /// Reads a text that has to be there and must not be empty.
+    #[inline(never)]
     pub(crate) fn filled(&mut self, name: &'static str) -> String {
         match self.take(name) {
             Some(Json::Text(text)) if !text.is_empty() => text.into_owned(),
@@ -137,12 +144,14 @@ impl<'r, 'j> Object<'r, 'j> {
         }
     }
 
+    #[inline(never)]
     fn miss(&mut self, name: &'static str, message: &str) {
         if self.fields.is_some() {
             self.findings.fault(&self.place.field(name), message);
         }
     }
 
+    #[inline(never)]
     fn take(&mut self, name: &'static str) -> Option<Json<'j>> {
         let fields = self.fields.as_mut()?;
         let index = fields.iter().position(|(key, _)| key == name)?;
@@ -179,6 +188,7 @@ impl<T: Content> Content for Option<T> {
 }
 
 impl<T: Content> Content for Vec<T> {
+    #[inline(never)]
     fn read(json: Json<'_>, place: &Place<'_>, findings: &mut Findings) -> Self {
         match json {
             Json::List(list) => {
@@ -198,6 +208,7 @@ impl<T: Content> Content for Vec<T> {
 }
 
 impl<T: Content> Content for BTreeMap<String, T> {
+    #[inline(never)]
     fn read(json: Json<'_>, place: &Place<'_>, findings: &mut Findings) -> Self {
         let mut map = Self::new();
         for (key, json) in fields(json, place, findings).unwrap_or_default() {
@@ -218,6 +229,7 @@ impl<T: Content> Content for BTreeMap<String, T> {
 }
 
 impl Content for String {
+    #[inline(never)]
     fn read(json: Json<'_>, place: &Place<'_>, findings: &mut Findings) -> Self {
         match json {
             Json::Text(text) => text.into_owned(),

@@ -21,6 +21,7 @@ macro_rules! records {
             }
 
             impl $crate::read::Content for $name {
+                #[inline(never)]
                 fn read(
                     json: $crate::json::Json<'_>,
                     place: &$crate::read::Place<'_>,
