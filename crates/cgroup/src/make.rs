@@ -2,7 +2,7 @@
 
 use crate::group::open_anchor;
 use crate::recipe::{Action, Directory, Enable, FileValue, Need, Setting, ancestors, join};
-use crate::{Controller, Error, ErrorKind, Group, Layout, Limits, Recipe, file};
+use crate::{Controller, Error, ErrorKind, Group, Layout, Limits, Recipe, Version, file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
@@ -36,20 +36,36 @@ impl Recipe {
         self.build().map(|(group, _)| group)
     }
 
-    fn build(&self) -> Result<(Group, Made), Error> {
-        let anchor = open_anchor(&self.anchor)?;
-        let places = Vec::with_capacity(self.directories.len());
-        let mut group = Group { anchor, anchor_path: self.anchor.clone(), path: self.path.clone(), places };
-        let mut made = Made::default();
-        match self.fill(&mut group, &mut made) {
-            Ok(()) => Ok((group, made)),
-            Err(error) => Err(made.undo(group.anchor.as_fd(), error)),
-        }
+    /// Makes the directory in the v2 tree alone, which a process has to be cloned into; [`Group::make_v1`] makes
+    /// the others, for instance while that process prepares itself.
+    ///
+    /// # Errors
+    /// As for [`Recipe::make_directories`].
+    pub fn make_v2(&self) -> Result<Group, Error> {
+        let mut group = self.empty()?;
+        group.make(self, &[Version::V2])?;
+        Ok(group)
     }
 
-    fn fill(&self, group: &mut Group, made: &mut Made) -> Result<(), Error> {
+    fn build(&self) -> Result<(Group, Made), Error> {
+        let mut group = self.empty()?;
+        let made = group.make(self, &[Version::V1, Version::V2])?;
+        Ok((group, made))
+    }
+
+    /// Opens the anchor of a group of which nothing is made yet.
+    fn empty(&self) -> Result<Group, Error> {
+        let anchor = open_anchor(&self.anchor)?;
+        let places = vec![None; self.directories.len()];
+        Ok(Group { anchor, anchor_path: self.anchor.clone(), path: self.path.clone(), places })
+    }
+
+    fn fill(&self, group: &mut Group, versions: &[Version], made: &mut Made) -> Result<(), Error> {
         let mut denied = None;
-        for directory in &self.directories {
+        for (index, directory) in self.directories.iter().enumerate() {
+            if !versions.contains(&directory.version) {
+                continue;
+            }
             let place = match make_directory(group, directory, made) {
                 Ok(()) => Some(directory.clone()),
                 Err(error) if directory.need == Need::Optional && error.kind() == ErrorKind::Denied => {
@@ -58,21 +74,41 @@ impl Recipe {
                 }
                 Err(error) => return Err(error),
             };
-            group.places.push(place);
+            if let Some(slot) = group.places.get_mut(index) {
+                *slot = place;
+            }
         }
         if let Some(error) = denied.filter(|_| group.places.iter().all(Option::is_none)) {
             return Err(error);
         }
-        if let Some(enable) = &self.enable
+        if let Some(enable) = self.enable.as_ref().filter(|_| versions.contains(&Version::V2))
             && let Some(Some(directory)) = group.places.get(enable.directory)
         {
             enable_controllers(group, directory, enable)?;
         }
-        run(group, &self.prepare, &made.0)
+        let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
+        let prepare: Vec<Setting> = self.prepare.iter().filter(of_these).cloned().collect();
+        run(group, &prepare, &made.0)
     }
 }
 
 impl Group {
+    /// Makes the directories in the v1 hierarchies, after [`Recipe::make_v2`].
+    ///
+    /// # Errors
+    /// As for [`Recipe::make_directories`]; what this call made is removed.
+    pub fn make_v1(&mut self, recipe: &Recipe) -> Result<(), Error> {
+        self.make(recipe, &[Version::V1]).map(drop)
+    }
+
+    fn make(&mut self, recipe: &Recipe, versions: &[Version]) -> Result<Made, Error> {
+        let mut made = Made::default();
+        match recipe.fill(self, versions, &mut made) {
+            Ok(()) => Ok(made),
+            Err(error) => Err(made.undo(self.anchor.as_fd(), error)),
+        }
+    }
+
     /// Sets the limits of the recipe that made this group.
     ///
     /// # Errors

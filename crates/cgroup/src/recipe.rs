@@ -157,16 +157,17 @@ impl Recipe {
 
     /// Returns the operations of all stages in their order, each as the shell command that would do the same.
     pub fn commands(&self) -> Vec<String> {
-        let mut commands = self.making_commands();
+        let mut commands = self.making_commands(&[Version::V1, Version::V2]);
         commands.extend(self.limiting_commands());
         commands
     }
 
-    /// Returns the commands that make the group so that a process can enter.
-    pub fn making_commands(&self) -> Vec<String> {
+    /// Returns the commands that make the group in the hierarchies of some versions, so that a process can enter.
+    pub fn making_commands(&self, versions: &[Version]) -> Vec<String> {
+        let directories = self.directories.iter().filter(|directory| versions.contains(&directory.version));
         let mut commands: Vec<String> =
-            self.directories.iter().map(|d| format!("mkdir -p {}", self.at(&d.path))).collect();
-        if let Some(enable) = &self.enable {
+            directories.map(|d| format!("mkdir -p {}", self.at(&d.path))).collect();
+        if let Some(enable) = self.enable.as_ref().filter(|_| versions.contains(&Version::V2)) {
             let words: Vec<String> =
                 enable.required.iter().chain(&enable.wanted).map(|c| format!("+{c}")).collect();
             for above in ancestors(&self.directories[enable.directory]) {
@@ -174,17 +175,21 @@ impl Recipe {
                 commands.push(format!("echo {} > {file}", words.join(" ")));
             }
         }
-        commands.extend(self.setting_commands(&self.prepare));
+        let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
+        commands.extend(self.setting_commands(self.prepare.iter().filter(of_these)));
         commands
     }
 
     /// Returns the commands that set the limits.
     pub fn limiting_commands(&self) -> Vec<String> {
-        self.setting_commands(&self.settings).collect()
+        self.setting_commands(self.settings.iter()).collect()
     }
 
-    fn setting_commands(&self, settings: &[Setting]) -> impl Iterator<Item = String> {
-        settings.iter().flat_map(|setting| {
+    fn setting_commands<'a>(
+        &'a self,
+        settings: impl Iterator<Item = &'a Setting>,
+    ) -> impl Iterator<Item = String> {
+        settings.flat_map(|setting| {
             let file = |name: &str| self.at(&join(&self.directory(setting).path, name));
             setting.action.commands(&file)
         })

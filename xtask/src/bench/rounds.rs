@@ -88,7 +88,9 @@ impl<'a> Bench<'a> {
         interrupted: &'a AtomicBool,
     ) -> Result<Self> {
         set_child_subreaper(Some(getpid())).context("prctl PR_SET_CHILD_SUBREAPER")?;
-        let state = TempDir::with_prefix_in("bench-", "/run").context("make a directory in /run")?;
+        let home = state_home();
+        let state =
+            TempDir::with_prefix_in("bench-", home).with_context(|| format!("make a directory in {home}"))?;
         let mark = format!("bench-{}-", getpid().as_raw_nonzero());
         Ok(Self { subjects, bundles, hierarchies, launcher, interrupted, state, mark })
     }
@@ -290,4 +292,12 @@ impl Drop for Bench<'_> {
             eprintln!("bench: left behind: {trace}");
         }
     }
+}
+
+/// Where the runtimes keep their state: on a tmpfs, as `/run` is on an installed system. On machines whose `/run` is on
+/// disk, every runtime would be measured writing to the disk's journal.
+fn state_home() -> &'static str {
+    const TMPFS_MAGIC: i64 = 0x0102_1994;
+    let on_tmpfs = rustix::fs::statfs("/run").is_ok_and(|status| status.f_type == TMPFS_MAGIC);
+    if on_tmpfs { "/run" } else { "/dev/shm" }
 }

@@ -17,7 +17,7 @@ mod violation;
 
 use std::path::{Path, PathBuf};
 
-use palisade_cgroup::GroupPath;
+use palisade_cgroup::{GroupPath, Version};
 use palisade_oci::Spec;
 
 pub(crate) use capabilities::names as capability_names;
@@ -163,11 +163,10 @@ impl<'a> Draft<'a> {
 ///
 /// The v1 directories are made while init mounts; a v2 group has to be there before the clone.
 fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
-    let has_group = draft.plan.group.is_some();
-    let born_in_group =
-        draft.plan.group.as_ref().is_some_and(|group| group.has_version(palisade_cgroup::Version::V2));
-    if has_group && born_in_group {
-        draft.before("/linux/cgroupsPath", HostOp::MakeGroup);
+    let has = |version| draft.plan.group.as_ref().is_some_and(|group| group.has_version(version));
+    let (has_v1, has_v2) = (has(Version::V1), has(Version::V2));
+    if has_v2 {
+        draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V2 });
     }
     if request.begin == Begin::OnStart {
         let (go, outcome) = (draft.slot(), draft.slot());
@@ -176,10 +175,10 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
     }
     draft.beside("", HostOp::Record);
     process::plan_host(draft, spec.process.as_ref());
-    if has_group && !born_in_group {
-        draft.beside("/linux/cgroupsPath", HostOp::MakeGroup);
+    if has_v1 {
+        draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
     }
-    if has_group {
+    if has_v1 || has_v2 {
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }
     draft.beside("", HostOp::Release { point: Point::Group });

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use palisade_cgroup::Group;
+use palisade_cgroup::{Group, Version};
 use palisade_namespace as namespace;
 use palisade_sys::clone;
 use rustix::event::{PollFd, PollFlags};
@@ -156,7 +156,7 @@ impl Host<'_> {
                 clone::setns(target.as_fd(), clone::CLONE_NEWPID).during("setns into the pid namespace")
             }
             HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),
-            HostOp::MakeGroup => self.make_group(),
+            HostOp::MakeGroup { version } => self.make_group(*version),
             HostOp::LimitGroup => match (&self.plan.group, &mut self.group) {
                 (Some(recipe), Some(group)) => Ok(group.apply_limits(recipe)?),
                 _ => Ok(()),
@@ -223,10 +223,13 @@ impl Host<'_> {
         Ok(())
     }
 
-    fn make_group(&mut self) -> Result<()> {
-        if let Some(recipe) = &self.plan.group {
-            self.group = Some(recipe.make_directories()?);
-            self.made_group = true;
+    fn make_group(&mut self, version: Version) -> Result<()> {
+        let Some(recipe) = &self.plan.group else { return Ok(()) };
+        self.made_group = true;
+        match (version, &mut self.group) {
+            (Version::V2, _) => self.group = Some(recipe.make_v2()?),
+            (Version::V1, Some(group)) => group.make_v1(recipe)?,
+            (Version::V1, None) => self.group = Some(recipe.make_directories()?),
         }
         Ok(())
     }

@@ -155,8 +155,12 @@ pub enum HostOp {
         /// Held by the container until its program is executed; carries the error when that fails.
         outcome: Slot,
     },
-    /// Makes the cgroup's directories.
-    MakeGroup,
+    /// Makes the cgroup's directories: that of v2 before the clone, into which the process is born, and those of v1
+    /// beside it.
+    MakeGroup {
+        /// Of which hierarchies.
+        version: palisade_cgroup::Version,
+    },
     /// Writes the cgroup's limits.
     LimitGroup,
     /// Writes the process's id maps.

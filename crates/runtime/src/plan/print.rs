@@ -125,7 +125,7 @@ impl fmt::Display for HostOp {
             Self::EnterPidNamespace { .. } => f.write_str("enter the pid namespace for the next child"),
             Self::Record => f.write_str("record the process"),
             Self::OpenStartFifos { .. } => f.write_str("make the FIFOs of start"),
-            Self::MakeGroup => f.write_str("make the cgroup"),
+            Self::MakeGroup { version } => write!(f, "make the {version} cgroup"),
             Self::LimitGroup => f.write_str("limit the cgroup"),
             Self::MapIds { method, .. } => write!(f, "write the id maps ({method})"),
             Self::LimitResources { limits } => {

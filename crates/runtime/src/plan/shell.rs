@@ -25,7 +25,9 @@ impl Plan {
             HostOp::OpenStartFifos { .. } => {
                 vec![format!("mkfifo {} {}", crate::record::GO_FIFO, crate::record::OUTCOME_FIFO)]
             }
-            HostOp::MakeGroup => self.group.as_ref().map(Recipe::making_commands).unwrap_or_default(),
+            HostOp::MakeGroup { version } => {
+                self.group.as_ref().map(|recipe| recipe.making_commands(&[*version])).unwrap_or_default()
+            }
             HostOp::LimitGroup => self.group.as_ref().map(Recipe::limiting_commands).unwrap_or_default(),
             HostOp::MapIds { maps, .. } => {
                 let one = |kind, file: &str| {
