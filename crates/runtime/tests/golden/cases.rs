@@ -1,0 +1,157 @@
+//! Containers: a configuration, machines, and how it is asked for.
+
+use std::path::Path;
+
+use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagation, RootSource, Upper};
+use palisade_oci::Spec;
+use palisade_oci::example::{CgroupTree, Owner, example};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Request};
+use palisade_runtime::{ContainerId, Delegation};
+
+use crate::machines::Machine;
+use crate::{compare, config, print, report};
+
+/// The configurations of `configs/`, each with its machines.
+const CASES: &[(&str, &[Machine])] = &[
+    ("base", &Machine::ALL),
+    ("process", &[Machine::V2]),
+    ("capabilities", &[Machine::V2, Machine::User]),
+    ("terminal", &[Machine::V2]),
+    ("names", &[Machine::V2]),
+    ("sysctl", &[Machine::V2]),
+    ("protected", &[Machine::V2]),
+    ("mounts", &[Machine::V2]),
+    ("mounts-remount", &[Machine::V2]),
+    ("mounts-cgroup", &Machine::ALL),
+    ("mounts-cgroup-writable", &Machine::ALL),
+    ("devices", &[Machine::V2, Machine::Hybrid]),
+    ("devices-rules", &[Machine::V2, Machine::V1, Machine::User]),
+    ("dev-read-only", &[Machine::V2]),
+    ("hooks", &[Machine::V2]),
+    ("seccomp", &[Machine::V2]),
+    ("seccomp-privileged", &[Machine::V2]),
+    ("namespaces-all", &[Machine::V2, Machine::User]),
+    ("namespaces-user", &[Machine::V2, Machine::V1, Machine::User, Machine::Bare]),
+    ("namespaces-user-own-id", &[Machine::V2, Machine::User, Machine::Bare]),
+    ("namespaces-user-joins", &[Machine::V2, Machine::User]),
+    ("namespaces-joined", &[Machine::V2]),
+    ("namespaces-joined-user", &[Machine::V2, Machine::User]),
+    ("namespaces-joined-user-pid", &[Machine::V2, Machine::User]),
+    ("cgroup-path-relative", &[Machine::V2, Machine::User]),
+    ("resources-memory", &Machine::ROOTS),
+    ("resources-cpu", &Machine::ROOTS),
+    ("resources-io", &Machine::ROOTS),
+    ("resources-others", &Machine::ALL),
+    ("resources-network", &Machine::ROOTS),
+    ("resources-unified", &Machine::ROOTS),
+];
+
+fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
+    Request {
+        id,
+        bundle: Path::new("/bundle"),
+        begin,
+        enter_root: EnterRoot::Pivot,
+        home: None,
+        preserve_fds: 0,
+        root: None,
+    }
+}
+
+fn section(spec: &Spec, machine: Machine, request: &Request<'_>) -> (&'static str, String) {
+    (machine.name(), print::outcome(&compile::container(spec, &machine.host(), request)))
+}
+
+#[test]
+fn configurations() {
+    let id = ContainerId::new("golden").unwrap();
+    let mut wrong = Vec::new();
+    for (name, machines) in CASES {
+        let spec = config::read(name);
+        let sections: Vec<_> =
+            machines.iter().map(|machine| section(&spec, *machine, &request(&id, Begin::AtOnce))).collect();
+        wrong.extend(compare(&format!("{name}.txt"), &print::sections(&sections)));
+    }
+    report(&wrong);
+}
+
+#[test]
+fn every_file_belongs_to_a_case() {
+    let mut files: Vec<String> = std::fs::read_dir(crate::folder().join("configs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let mut cases: Vec<String> = CASES.iter().map(|(name, _)| format!("{name}.json")).collect();
+    cases.sort();
+    assert_eq!(files, cases);
+}
+
+/// What `palisade spec` writes, on each machine that it writes it for.
+#[test]
+fn examples() {
+    let id = ContainerId::new("golden").unwrap();
+    let rootless = Owner::Rootless { uid: 1000, gid: 1000 };
+    let sections = [
+        (Owner::Root, CgroupTree::Unified, Machine::V2),
+        (Owner::Root, CgroupTree::Legacy, Machine::V1),
+        (Owner::Root, CgroupTree::Legacy, Machine::Hybrid),
+        (rootless, CgroupTree::Unified, Machine::User),
+        (rootless, CgroupTree::Legacy, Machine::Bare),
+    ]
+    .map(|(owner, tree, machine)| {
+        let spec = palisade_oci::parse("config.json", example(owner, tree).as_bytes()).unwrap();
+        section(&spec, machine, &request(&id, Begin::AtOnce))
+    });
+    report(&Vec::from_iter(compare("example.txt", &print::sections(&sections))));
+}
+
+/// What depends on how a container is asked for.
+#[test]
+fn requests() {
+    let id = ContainerId::new("golden").unwrap();
+    let plain = || request(&id, Begin::AtOnce);
+    let overlay = Overlay {
+        lower: vec![HostPath::new("/").unwrap()],
+        upper: Upper::Tmpfs { parameters: Vec::new() },
+        parameters: Vec::new(),
+        target: HostPath::new("/run/palisade").unwrap(),
+    };
+    let root = OpenRoot {
+        source: RootSource::Overlay(overlay),
+        parent: Parent::Keep,
+        attributes: Attributes::NONE,
+        propagation: Propagation::from_word("rprivate"),
+    };
+    let spec = config::read("base");
+    let sections = [
+        ("created, not started", request(&id, Begin::OnStart)),
+        ("root by a move", Request { enter_root: EnterRoot::Move, ..plain() }),
+        ("descriptors preserved", Request { preserve_fds: 2, ..plain() }),
+        ("home of the user database", Request { home: Some("/home/user".to_owned()), ..plain() }),
+        ("root of the caller's", Request { root: Some(root), ..plain() }),
+    ]
+    .map(|(name, request)| (name, section(&spec, Machine::V2, &request).1));
+    report(&Vec::from_iter(compare("requests.txt", &print::sections(&sections))));
+}
+
+/// A machine without cgroups, and one where root may not write to them.
+#[test]
+fn machines_without_cgroups() {
+    let id = ContainerId::new("golden").unwrap();
+    let mut none = Machine::Bare.host();
+    none.cgroups = palisade_cgroup::Layout::default();
+    let mut read_only = Machine::V1.host();
+    read_only.delegation = Delegation::Nowhere;
+    let sections: Vec<_> = [
+        ("user without cgroups", none, "namespaces-user-own-id"),
+        ("root with read-only cgroups", read_only, "mounts-cgroup"),
+    ]
+    .into_iter()
+    .map(|(name, host, config)| {
+        let spec = config::read(config);
+        (name, print::outcome(&compile::container(&spec, &host, &request(&id, Begin::AtOnce))))
+    })
+    .collect();
+    report(&Vec::from_iter(compare("machines.txt", &print::sections(&sections))));
+}
