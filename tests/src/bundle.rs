@@ -10,6 +10,7 @@ use rustix::process::{getgid, getuid};
 use serde_json::{Value, json};
 
 use crate::case::Case;
+use crate::invocation::Finished;
 use crate::tier::Privilege;
 
 /// A directory that an OCI runtime makes a container of.
@@ -37,6 +38,67 @@ impl Bundle {
         bundle
     }
 
+    /// Makes a bundle whose process is a script for the shell.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    #[must_use]
+    pub fn script(case: &Case, script: &str) -> Self {
+        Self::new(case, &case.unused("bundle"), &["sh", "-c", script])
+    }
+
+    /// Makes a bundle that differs from this one by a change of the config, and shares its root file system.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    #[must_use]
+    pub fn variant(&self, case: &Case, change: impl FnOnce(&mut Value)) -> Self {
+        let directory = case.scratch().join(case.unused("bundle"));
+        fs::create_dir(&directory).expect("create the bundle");
+        let mut config = self.config.clone();
+        config["root"]["path"] = json!(self.rootfs());
+        Self { directory, config }.with(change)
+    }
+
+    /// Makes a variant whose process is another script.
+    ///
+    /// # Panics
+    /// When a file cannot be written.
+    #[must_use]
+    pub fn with_script(&self, case: &Case, script: &str) -> Self {
+        self.variant(case, |config| config["process"]["args"] = json!(["sh", "-c", script]))
+    }
+
+    /// Runs the bundle as a container to its end.
+    ///
+    /// # Panics
+    /// When it takes too long.
+    #[must_use]
+    pub fn run(&self, case: &Case) -> Finished {
+        case.palisade().args(["run", "--bundle"]).arg(self.path()).arg(case.unused_id()).run()
+    }
+
+    /// Runs the bundle, demands success and gives what it prints, without the last line's end.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    #[track_caller]
+    pub fn output(&self, case: &Case) -> String {
+        self.run(case).succeeded().stdout.trim_end().to_owned()
+    }
+
+    /// Demands that no container can be made of the bundle, with one line about it, and that nothing is left; gives the
+    /// line.
+    ///
+    /// # Panics
+    /// When it runs, says more or less than that, or leaves something.
+    #[must_use]
+    #[track_caller]
+    pub fn refusal(&self, case: &Case) -> String {
+        self.run(case).refusal(case)
+    }
+
     /// Changes the config.
     ///
     /// # Panics
@@ -57,7 +119,13 @@ impl Bundle {
     /// The root file system.
     #[must_use]
     pub fn rootfs(&self) -> PathBuf {
-        self.directory.join("rootfs")
+        self.directory.join(self.config["root"]["path"].as_str().unwrap_or("rootfs"))
+    }
+
+    /// The config.
+    #[must_use]
+    pub fn config(&self) -> &Value {
+        &self.config
     }
 
     fn write(&self) {

@@ -43,6 +43,7 @@ pub struct Case {
     tier: Tier,
     scratch: PathBuf,
     before: Snapshot,
+    names: AtomicU32,
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -71,7 +72,7 @@ impl Case {
         fs::set_permissions(&scratch, fs::Permissions::from_mode(0o755))
             .expect("chmod the scratch directory");
         let before = Snapshot::take(&mark);
-        Self { name, mark, tier, scratch, before, _turn: turn }
+        Self { name, mark, tier, scratch, before, names: AtomicU32::new(0), _turn: turn }
     }
 
     /// The tier that the test runs in.
@@ -92,10 +93,58 @@ impl Case {
         format!("{}-{name}", self.mark)
     }
 
+    /// Makes a name for a file that this case has not used yet.
+    #[must_use]
+    pub fn unused(&self, what: &str) -> String {
+        format!("{what}-{}", self.names.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes an id for a container that nobody has used yet.
+    #[must_use]
+    pub fn unused_id(&self) -> String {
+        self.id(&self.unused("c"))
+    }
+
+    /// Demands in the middle of a test that nothing is left of what `what` did.
+    ///
+    /// # Panics
+    /// When something is.
+    #[track_caller]
+    pub fn expect_nothing_left(&self, what: &dyn std::fmt::Display) {
+        let deadline = Instant::now() + SETTLING;
+        loop {
+            let mut left: Vec<String> = self.before.leaks().iter().map(ToString::to_string).collect();
+            left.extend(self.states());
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{}\nis left of {what}", left.join("\n"));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The directory that `palisade` keeps the state of this case's containers in.
+    #[must_use]
+    pub fn state(&self) -> PathBuf {
+        self.scratch.join("state")
+    }
+
+    /// Lists the containers that are on record.
+    fn states(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.state()) else { return Vec::new() };
+        entries.flatten().map(|entry| format!("state {}", entry.path().display())).collect()
+    }
+
     /// Prepares a call of `palisade` whose state is kept in the scratch directory.
     #[must_use]
     pub fn palisade(&self) -> Invocation<'_> {
-        Invocation::new(self, &program("PALISADE_BIN")).arg("--root").arg(self.scratch.join("state"))
+        Invocation::new(self, &self.palisade_path()).arg("--root").arg(self.state())
+    }
+
+    /// Where the program `palisade` is, for a test that has to call it in a way of its own.
+    #[must_use]
+    pub fn palisade_path(&self) -> PathBuf {
+        program("PALISADE_BIN")
     }
 
     /// Prepares a call of `pal`.
@@ -138,6 +187,7 @@ impl Case {
 impl Drop for Case {
     fn drop(&mut self) {
         let mut left = self.settle();
+        left.extend(self.states());
         if let Err(error) = fs::remove_dir_all(&self.scratch) {
             left.push(format!("{}: cannot be removed: {error}", self.scratch.display()));
         }

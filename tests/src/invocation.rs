@@ -216,6 +216,23 @@ impl Finished {
         assert!(!self.stderr.trim().is_empty(), "fails without a word: {self}");
         self
     }
+
+    /// Demands that `palisade` refused: nothing on standard output, one line on standard error, nothing left on the
+    /// machine. Gives the line without the program's name.
+    ///
+    /// # Panics
+    /// When it did anything else.
+    #[must_use]
+    #[track_caller]
+    pub fn refusal(self, case: &Case) -> String {
+        assert!(!self.status.success(), "is not refused: {self}");
+        assert_eq!(self.stdout, "", "prints although it is refused: {self}");
+        let line = self.stderr.strip_prefix("palisade: ").and_then(|line| line.strip_suffix('\n'));
+        let line = line.unwrap_or_else(|| panic!("no line of palisade: {self}"));
+        assert!(!line.contains('\n') && !line.contains("panicked"), "more than one line: {self}");
+        case.expect_nothing_left(&self);
+        line.to_owned()
+    }
 }
 
 impl std::fmt::Display for Finished {

@@ -6,12 +6,15 @@
 
 pub mod bundle;
 pub mod case;
+pub mod container;
+pub mod group;
 pub mod invocation;
 pub mod leak;
 pub mod tier;
 
 pub use bundle::Bundle;
 pub use case::Case;
+pub use container::Container;
 pub use tier::{Cgroups, Privilege, Tier};
 
 /// Begins a test case that is named after the function it is called in.

@@ -1,4 +1,79 @@
 //! `pal`: containers and their primitives for a person at a terminal.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod arguments;
+mod config;
+mod flags;
+mod host_image;
+mod image;
+mod init;
+mod machine;
+mod name;
+mod output;
+mod run;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind as ParseErrorKind;
+use clap::{CommandFactory, Parser};
+use palisade_runtime::{Error, ErrorKind, Result, Store};
+
+use arguments::{Arguments, Verb};
+
+/// What podman and docker exit with when the error is their own.
+const OWN_ERROR: u8 = 125;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|verb| verb == init::VERB) {
+        // The -- that ends this program's own words.
+        return init::main(words.skip(1));
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    match dispatch(&arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            output::say(&error);
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<u8> {
+    let store = Store::new(arguments.root.clone().unwrap_or_else(palisade_runtime::state_directory));
+    match &arguments.verb {
+        None => output::print(&Arguments::command().render_long_help().to_string()).map(|()| 0),
+        Some(Verb::Run(flags)) => run::run(flags, &store),
+    }
+}
+
+fn code_of(error: &Error) -> u8 {
+    match error.kind() {
+        ErrorKind::ProgramMissing => 127,
+        ErrorKind::ProgramNotExecutable => 126,
+        _ => OWN_ERROR,
+    }
+}
+
+/// Prints help as it is, and an error as one line.
+fn refuse(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ParseErrorKind::DisplayHelp | ParseErrorKind::DisplayVersion => {
+            // A reader that has read enough is no error.
+            let _printed = error.print();
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let text = error.to_string();
+            let first: Vec<&str> =
+                text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+            let line = first.join(" ");
+            output::say(line.strip_prefix("error: ").unwrap_or(&line));
+            ExitCode::from(OWN_ERROR)
+        }
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) fn bind(op: &Bind, state: &mut State) -> Result<(), Failure> {
 }
 
 /// Clones the mount, or the tree of mounts, at a host path.
-fn clone_path(path: &CStr, reach: Reach) -> Result<OwnedFd, Failure> {
+pub(crate) fn clone_path(path: &CStr, reach: Reach) -> Result<OwnedFd, Failure> {
     open_tree(CWD, path, clone_flags(reach)).at(Step::OpenTree)
 }
 
@@ -80,7 +80,11 @@ fn open_target(root: BorrowedFd<'_>, target: &CStr, tree: BorrowedFd<'_>) -> Res
 /// A source that has nosuid, nodev, noexec or another access-time mode locked keeps them, because a
 /// container without these rights gains nothing by an error. That it stays read-only although `rw` was asked
 /// for is one.
-fn change_unlocked(tree: BorrowedFd<'_>, reach: Reach, attributes: Attributes) -> Result<(), Failure> {
+pub(crate) fn change_unlocked(
+    tree: BorrowedFd<'_>,
+    reach: Reach,
+    attributes: Attributes,
+) -> Result<(), Failure> {
     let denied = match change(tree, reach, attributes) {
         Err(failure) if failure.errno == Errno::PERM => failure,
         result => return result,

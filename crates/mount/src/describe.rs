@@ -14,6 +14,9 @@ impl Op {
             Self::OpenRoot(op) => match &op.source {
                 RootSource::Directory { path, .. } => format!("root {path}"),
                 RootSource::Overlay(overlay) => format!("overlay root on {}", overlay.target),
+                RootSource::Layered(layered) => {
+                    format!("layered root of {} directories on {}", layered.layers.len(), layered.target)
+                }
             },
             Self::Mount(op) => format!("{} on {}", op.fstype, op.target),
             Self::Bind(op) => format!("bind of {} on {}", op.source, op.target),

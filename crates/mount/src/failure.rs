@@ -63,6 +63,8 @@ steps! {
     ReadlinkAt => "readlinkat",
     /// `unlinkat(2)`.
     UnlinkAt => "unlinkat",
+    /// `write(2)`.
+    Write => "write",
     /// `fstat(2)`.
     Fstat => "fstat",
     /// `fstatfs(2)`.

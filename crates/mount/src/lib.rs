@@ -18,6 +18,7 @@ mod entry;
 mod error;
 mod failure;
 mod filesystem;
+mod layered;
 mod mask;
 mod node;
 mod op;
@@ -35,6 +36,7 @@ pub use attributes::{Attributes, Kind, Propagation, Reach};
 pub use error::Error;
 pub use failure::{Failure, Step};
 pub use filesystem::detached_procfs;
+pub use layered::{Entry, Layer, LayerAccess, Layered};
 pub use op::{
     Bind, Existing, FileSystem, Mkdir, MoveRoot, Node, NodeKind, NodeSource, Op, OpenRoot, Overlay, Parent,
     Remount, RootSource, Symlink, TmpfsMode, Upper,

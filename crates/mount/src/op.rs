@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::attributes::{Attributes, Propagation, Reach};
+use crate::layered::Layered;
 use crate::options::{CopyUp, Parameter};
 use crate::{HostPath, RootPath, Text};
 
@@ -82,6 +83,8 @@ pub enum RootSource {
     },
     /// An overlay.
     Overlay(Overlay),
+    /// A private tmpfs with directories of the host laid into it.
+    Layered(Layered),
 }
 
 /// An overlay root.

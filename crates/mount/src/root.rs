@@ -62,6 +62,13 @@ pub(crate) fn open(op: &OpenRoot, state: &mut State) -> Result<(), Failure> {
             prepare(op, &tree)?;
             tree
         }
+        RootSource::Layered(layered) => {
+            let place = open_host(&layered.target)?;
+            part_from_parent(op, &place)?;
+            let tree = crate::layered::open(layered, op.attributes, place)?;
+            prepare(op, &tree)?;
+            tree
+        }
     };
     state.root = Some(root);
     Ok(())

@@ -1,11 +1,12 @@
 //! The shell commands that would do the same, for a reader: the interpreter does not go through a shell.
 
 use crate::attributes::{Attributes, Propagation, Reach};
+use crate::layered::{Entry, Layer, LayerAccess, Layered};
 use crate::op::{
     Bind, Existing, FileSystem, Node, NodeKind, NodeSource, OpenRoot, Remount, RootSource, Upper,
 };
 use crate::options::{CopyUp, Parameter};
-use crate::{Op, RootPath};
+use crate::{Op, RootPath, Text};
 
 impl Op {
     /// Gives the command, or the commands joined by `&&`, with `rootfs` for the container's root.
@@ -82,6 +83,7 @@ fn open_root(op: &OpenRoot) -> String {
             line.push_str(&format!("mount -t overlay{} overlay {target}", dash_o(&options)));
             (line, target)
         }
+        RootSource::Layered(layered) => (open_layered(layered), quote(&layered.target.to_string())),
     };
     if !op.attributes.is_empty() {
         line.push_str(&format!(" && mount -o remount,bind,{} {target}", op.attributes.words().join(",")));
@@ -90,6 +92,38 @@ fn open_root(op: &OpenRoot) -> String {
         line.push_str(&format!(" && mount --make-{} {target}", propagation.word()));
     }
     line
+}
+
+/// The tmpfs, what is made in it, and the directories that are laid onto its root.
+fn open_layered(layered: &Layered) -> String {
+    let target = layered.target.to_string();
+    let at = |path: &Text| quote(&format!("{target}/{path}"));
+    let words: Vec<String> = layered.parameters.iter().map(parameter).collect();
+    let mut lines = vec![format!("mount -t tmpfs{} tmpfs {}", dash_o(&words), quote(&target))];
+    for entry in &layered.entries {
+        lines.push(match entry {
+            Entry::Directory { path, mode } => format!("mkdir -m {mode:o} {}", at(path)),
+            Entry::File { path, content, .. } => {
+                format!("printf %s {} > {}", quote(&content.to_string()), at(path))
+            }
+            Entry::Symlink { path, target } => format!("ln -s {} {}", quote(&target.to_string()), at(path)),
+            Entry::Whiteout { path } => format!("mknod {} c 0 0", at(path)),
+        });
+    }
+    lines.push(format!("mount --bind {0}/root {0}", quote(&target)));
+    for Layer { source, place, access } in &layered.layers {
+        let (source, place) = (source.to_string(), at(place));
+        lines.push(match access {
+            LayerAccess::ReadOnly => format!("mount --rbind -o ro=recursive {} {place}", quote(&source)),
+            LayerAccess::Overlay { upper, work, parameters } => {
+                let mut options =
+                    vec![format!("lowerdir={source},upperdir={target}/{upper},workdir={target}/{work}")];
+                options.extend(parameters.iter().map(parameter));
+                format!("mount -t overlay{} overlay {place}", dash_o(&options))
+            }
+        });
+    }
+    lines.join(" && ")
 }
 
 fn mount(op: &FileSystem) -> String {
@@ -211,7 +245,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HostPath, Mkdir, MoveRoot, Overlay, Parent, Symlink, Text};
+    use crate::{HostPath, Mkdir, MoveRoot, Overlay, Parent, Symlink};
 
     fn host(path: &str) -> HostPath {
         HostPath::new(path).unwrap()

@@ -14,6 +14,7 @@ pub mod plan;
 
 mod error;
 mod execute;
+mod explain;
 mod features;
 mod hooks;
 mod host;
@@ -26,6 +27,7 @@ mod terminal;
 
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{Event, Process, Started};
+pub use explain::Explain;
 pub use features::features;
 pub use host::{Delegation, Host, state_directory};
 pub use id::ContainerId;

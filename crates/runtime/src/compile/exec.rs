@@ -21,6 +21,8 @@ pub struct ExecRequest<'a> {
     pub kinds: Kinds,
     /// Whether the container has a cgroup.
     pub in_group: bool,
+    /// Whether the container's user namespace allows `setgroups(2)`.
+    pub setgroups: bool,
     /// As in [`super::Request::home`].
     pub home: Option<&'a str>,
     /// How many descriptors after stderr the program gets.
@@ -37,7 +39,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
     let surroundings = Surroundings {
         available: if own_user { u64::MAX } else { host.capabilities },
-        setgroups: host.maps.may_set_ids || !own_user || host.maps.helpers.is_some(),
+        setgroups: request.setgroups,
         own_user,
         home: request.home,
     };
@@ -51,6 +53,11 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         draft.init("/process/terminal", InitOp::Terminal { size });
     }
     let read = process::read_any(&mut draft, request.process, filter, &surroundings);
+    if draft.init.iter().any(|step| matches!(step.op, InitOp::Fork { .. })) {
+        // It is not the process that was cloned, and the host has to know which one it is.
+        draft.init("", InitOp::Announce { point: Point::Group });
+        draft.beside("", HostOp::Await { point: Point::Group });
+    }
     // The record of the process has to be there before its program runs.
     draft.beside("", HostOp::Record);
     process::plan_host(&mut draft, Some(request.process));

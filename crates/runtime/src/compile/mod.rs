@@ -173,11 +173,12 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
         draft.before("", HostOp::OpenStartFifos { go, outcome });
         draft.init("", InitOp::AwaitStart { go, outcome });
     }
-    draft.beside("", HostOp::Record);
     process::plan_host(draft, spec.process.as_ref());
     if has_v1 {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
     }
+    // Whoever finds the process on record takes the group for the container's and may kill all in it.
+    draft.beside("", HostOp::Record);
     if has_v1 || has_v2 {
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }

@@ -120,7 +120,22 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) 
         let list = if in_group { &mut moves.in_group } else { &mut moves.early };
         list.push(Step::new("/linux/namespaces", op));
     }
+    let announces = |step: &Step<InitOp>| matches!(step.op, InitOp::Announce { .. });
+    if forks(&moves.early) && !moves.early.iter().any(announces) {
+        tell_process(draft, &mut moves.early);
+    }
     moves
+}
+
+fn forks(init: &[Step<InitOp>]) -> bool {
+    init.iter().any(|step| matches!(step.op, InitOp::Fork { .. }))
+}
+
+/// Has the host learn which process goes on after a fork, before it does anything about that process.
+fn tell_process(draft: &mut Draft<'_>, init: &mut Vec<Step<InitOp>>) {
+    let point = Point::IdMaps;
+    init.push(Step::new("", InitOp::Announce { point }));
+    draft.beside("", HostOp::Await { point });
 }
 
 fn open_namespace(draft: &mut Draft<'_>, namespaces: &Namespaces, kind: Kind) -> crate::plan::Slot {
@@ -137,9 +152,8 @@ fn open_namespace(draft: &mut Draft<'_>, namespaces: &Namespaces, kind: Kind) ->
 /// Has the host write the maps while init waits. Where init has forked, the host must first learn which process it is.
 fn plan_maps(draft: &mut Draft<'_>, early: &mut Vec<Step<InitOp>>, maps: Option<&IdMaps>) {
     let point = Point::IdMaps;
-    if early.iter().any(|step| matches!(step.op, InitOp::Fork { .. })) {
-        early.push(Step::new("", InitOp::Announce { point }));
-        draft.beside("", HostOp::Await { point });
+    if forks(early) {
+        tell_process(draft, early);
     }
     early.push(Step::new("/linux/uidMappings", InitOp::Await { point }));
     let Some(maps) = maps else { return };

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use palisade_cgroup::{Group, Layout};
-use palisade_namespace::Kind;
-use palisade_oci::Spec;
 use palisade_oci::state::Status;
+use palisade_oci::{NamespaceKind, Spec};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::Signal;
@@ -45,8 +44,10 @@ impl Container {
             return Err(Error::new(format!("cannot delete container {}: it is {status}", self.record.id))
                 .hint("kill it first, or delete it with --force"));
         }
-        self.end(if status == Status::Stopped && force == Force::No { Force::No } else { Force::Yes })?;
-        match self.directory.config() {
+        let spec = self.directory.config();
+        let alone = spec.as_ref().is_ok_and(dies_with_its_first);
+        self.end(if status == Status::Stopped && alone { Force::No } else { Force::Yes })?;
+        match spec {
             Ok(spec) => self.forget(host, &spec),
             // Cut short before it was written whole: then no hook has run either.
             Err(_) => self.directory.remove(),
@@ -59,8 +60,7 @@ impl Container {
     /// What could not be removed.
     pub fn delete_ended(self, host: &Host, spec: &Spec, group: Option<Group>) -> Result<()> {
         if let Some(group) = group {
-            // Without a pid namespace of its own others may have outlived the first.
-            if !self.record.kinds().contains(Kind::Pid) {
+            if !dies_with_its_first(spec) {
                 group.kill(Signal::KILL)?;
             }
             group.remove()?;
@@ -75,21 +75,33 @@ impl Container {
             None => None,
         };
         if force == Force::Yes {
-            if let Ok(process) = self.open_process() {
-                match rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL) {
-                    Ok(()) => wait_for_end(process.pidfd.as_fd())?,
-                    Err(Errno::SRCH) => {}
-                    Err(errno) => return Err(Error::call("pidfd_send_signal SIGKILL", errno)),
-                }
-            }
-            if let Some(group) = self.group()? {
-                group.kill(Signal::KILL)?;
-            }
+            self.kill_everything()?;
         }
         match group {
             Some(group) => Ok(group.remove()?),
             None => Ok(()),
         }
+    }
+
+    /// Kills the first process and all of the group, which also frees a frozen group to die.
+    ///
+    /// A group is only known to be the container's once the process is on record: before that, the start that was
+    /// cut short may not have seen yet that others are in it. What is in it then of its own ends by itself.
+    fn kill_everything(&self) -> Result<()> {
+        if self.process.is_none() {
+            return Ok(());
+        }
+        let process = self.open_process().ok();
+        if let Some(process) = &process {
+            match rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL) {
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(errno) => return Err(Error::call("pidfd_send_signal SIGKILL", errno)),
+            }
+        }
+        if let Some(group) = self.group()? {
+            group.kill(Signal::KILL)?;
+        }
+        process.map_or(Ok(()), |process| wait_for_end(process.pidfd.as_fd()))
     }
 
     /// Runs the poststop hooks and removes the state.
@@ -100,6 +112,12 @@ impl Container {
         }
         hooks::run(host, spec, HookKind::Poststop, &self.state(Status::Stopped), None)
     }
+}
+
+/// Tells whether the kernel ends all processes with the first: where that is the first of a new pid namespace.
+fn dies_with_its_first(spec: &Spec) -> bool {
+    let mut listed = spec.linux.namespaces.iter();
+    listed.any(|namespace| namespace.kind == NamespaceKind::Pid && namespace.path.is_empty())
 }
 
 /// Removes what a start that was cut short has left of a container.
@@ -121,7 +139,7 @@ fn wait_for_end(pidfd: std::os::fd::BorrowedFd<'_>) -> Result<()> {
         match rustix::event::poll(&mut [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)], Some(&timeout)) {
             Ok(0) => {
                 return Err(Error::of(ErrorKind::Other, "the container's process does not end on SIGKILL")
-                    .hint("it may be in uninterruptible sleep or its cgroup frozen"));
+                    .hint("it may be in uninterruptible sleep, or wait for its caller's exec processes to be reaped"));
             }
             Ok(_) => return Ok(()),
             Err(Errno::INTR) => {}

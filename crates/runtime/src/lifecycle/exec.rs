@@ -56,6 +56,7 @@ impl Container {
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
+            setgroups: allows_setgroups(pid),
             home: home.as_deref(),
             preserve_fds: options.preserve_fds,
         };
@@ -80,6 +81,12 @@ impl Container {
         let spec = self.directory.config()?;
         spec.process.ok_or_else(|| Error::new("the container's configuration has no process"))
     }
+}
+
+/// Reads whether the user namespace of a process allows `setgroups(2)`, `user_namespaces(7)`.
+fn allows_setgroups(pid: i32) -> bool {
+    // A process that has gone meanwhile is told of where it is joined.
+    std::fs::read_to_string(format!("/proc/{pid}/setgroups")).is_ok_and(|word| word.trim() != "deny")
 }
 
 fn find_home(pid: i32, process: &ProcessSpec) -> Option<String> {

@@ -13,8 +13,8 @@ impl Container {
     /// A container that does not run or has no cgroup.
     pub fn pause(&self) -> Result<()> {
         match self.status()? {
-            Status::Running | Status::Created => Ok(self.freezable()?.freeze()?),
-            Status::Paused => Err(self.wrong_state("pause", Status::Paused)),
+            Status::Running => Ok(self.freezable()?.freeze()?),
+            // A created one, too: its start would wait for a process that cannot go on.
             status => Err(self.wrong_state("pause", status)),
         }
     }

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use palisade_runtime::compile::{Begin, Compiled, EnterRoot};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Force, Foreground, Host, Relay,
-    Result, Store, send_master,
+    Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
+    Relay, Result, Store, send_master,
 };
 use palisade_sys::signal;
 
 use crate::arguments::{Make, Run};
 use crate::log::Log;
-use crate::plan::Explain;
 
 pub(crate) fn create(verb: &Make, store: &Store, log: &Log) -> Result<u8> {
     let host = Host::probe()?;
@@ -109,7 +108,11 @@ fn make(
         return Container::create_compiled(host, request, &compiled);
     }
     let explain = Explain::new(&compiled.plan);
-    let observe = |event: Event| explain.print(event);
+    let observe = |event: Event| {
+        if let Some(text) = explain.text(event) {
+            eprintln!("{text}");
+        }
+    };
     request.observe = Some(&observe);
     Container::create_compiled(host, request, &compiled)
 }

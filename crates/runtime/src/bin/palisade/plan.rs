@@ -1,8 +1,7 @@
 //! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
 
 use palisade_runtime::compile::{Begin, EnterRoot};
-use palisade_runtime::plan::{Plan, PlannedStep};
-use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Event, Host, Result, Store};
+use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Host, Result, Store};
 
 use crate::arguments::{Plan as PlanVerb, PlanFormat};
 use crate::inspect::print;
@@ -35,26 +34,6 @@ pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
             let steps = plan.steps();
             let commands: Vec<String> = steps.into_iter().flat_map(|step| step.shell).collect();
             print(&format!("{}\n", commands.join("\n")))
-        }
-    }
-}
-
-/// Prints steps to standard error as they are done.
-pub(crate) struct Explain(Vec<PlannedStep>);
-
-impl Explain {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        Self(plan.steps())
-    }
-
-    pub(crate) fn print(&self, event: Event) {
-        let Some(step) = self.0.iter().find(|step| step.side == event.side && step.index == event.index)
-        else {
-            return;
-        };
-        eprintln!("{:>8.3} ms  {}", event.took.as_secs_f64() * 1000.0, step.line());
-        for command in &step.shell {
-            eprintln!("                   {command}");
         }
     }
 }

@@ -1,0 +1,93 @@
+//! `--init`: process 1 of a container, which runs the program, passes signals on to it and reaps what is left to it.
+//!
+//! It is this very program, bound into the container read-only.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+
+use palisade_sys::signal;
+use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+
+use crate::output::say;
+
+/// The hidden verb.
+pub(crate) const VERB: &str = "init";
+
+/// Runs a program as its only child and ends as it does.
+pub(crate) fn main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    let Some(program) = arguments.next() else {
+        say("init: no program");
+        return ExitCode::from(125);
+    };
+    let _mask = signal::block_all();
+    let signals = match signal::descriptor() {
+        Ok(signals) => signals,
+        Err(errno) => {
+            say(format_args!("init: signalfd: {}", palisade_sys::errno::describe(errno)));
+            return ExitCode::from(125);
+        }
+    };
+    // A process group of its own: what a terminal sends arrives there once, and not by way of init too.
+    let spawned = Command::new(&program).args(arguments).process_group(0).spawn();
+    let child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            say(format_args!("{}: {error}", program.to_string_lossy()));
+            let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
+            return ExitCode::from(code);
+        }
+    };
+    let Some(child) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return ExitCode::from(125);
+    };
+    give_terminal(child);
+    ExitCode::from(watch(child, signals.as_fd()))
+}
+
+/// Makes the program's group the one that reads from the terminal. It may have tried before and been stopped.
+fn give_terminal(child: Pid) {
+    if rustix::termios::isatty(rustix::stdio::stdin())
+        && rustix::termios::tcsetpgrp(rustix::stdio::stdin(), child).is_ok()
+    {
+        // It may have ended already.
+        let _woken = rustix::process::kill_process_group(child, Signal::CONT);
+    }
+}
+
+fn watch(child: Pid, signals: BorrowedFd<'_>) -> u8 {
+    loop {
+        let mut poll = [PollFd::from_borrowed_fd(signals, PollFlags::IN)];
+        match rustix::event::poll(&mut poll, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return 125,
+        }
+        while let Ok(Some(number)) = signal::next(signals) {
+            let signal = signal::from_number(number).filter(|signal| *signal != Signal::CHILD);
+            if let Some(signal) = signal {
+                // It may have ended already.
+                let _passed = kill_process(child, signal);
+            }
+        }
+        if let Some(code) = reap(child) {
+            return code;
+        }
+    }
+}
+
+/// Reaps all that have ended; gives the program's exit code when it is among them.
+fn reap(child: Pid) -> Option<u8> {
+    let mut code = None;
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if pid == child {
+            let number = status
+                .exit_status()
+                .or_else(|| status.terminating_signal().map(|signal| 128 + signal))
+                .unwrap_or(125);
+            code = Some(u8::try_from(number & 0xff).unwrap_or(125));
+        }
+    }
+    code
+}
