@@ -34,9 +34,9 @@ pub(super) fn plan(
 ) -> PathBuf {
     let root = root_path(draft, spec, request);
     let wanted = wanted_propagation(draft, spec);
-    let first = wanted.unwrap_or(Propagation { kind: palisade_mount::Kind::Slave, reach: Reach::Tree });
+    let first = first_propagation(wanted);
     push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
-    open_root(draft, &root, request);
+    open_root(draft, &root, request, first.kind);
     plan_mounts(draft, spec, request, namespaces, moves);
     if !has_foreign_dev(spec) {
         devices::plan_nodes(draft, spec);
@@ -86,7 +86,22 @@ fn wanted_propagation(draft: &mut Draft<'_>, spec: &Spec) -> Option<Propagation>
     propagation
 }
 
-fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>) {
+/// What all mounts become before the root is opened. It has to be recursive, or what is mounted above the root stays
+/// shared, and an unbindable root could not be opened; only a shared root needs shared mounts around it.
+fn first_propagation(wanted: Option<Propagation>) -> Propagation {
+    use palisade_mount::Kind::{Private, Shared, Slave};
+    match wanted {
+        Some(wanted) if wanted.kind == Shared => wanted,
+        Some(wanted) if wanted.kind == Private => Propagation { kind: Private, reach: Reach::Tree },
+        _ => Propagation { kind: Slave, reach: Reach::Tree },
+    }
+}
+
+/// Plans the root. Where everything was just made slave or private nothing of it can spread; only where the host's
+/// mounts stay shared must the root be parted from them, as `pivot_root(2)` wants it.
+fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>, around: palisade_mount::Kind) {
+    let is_shared = around == palisade_mount::Kind::Shared;
+    let private = Propagation { kind: palisade_mount::Kind::Private, reach: Reach::Tree };
     let op = match &request.root {
         Some(root) => root.clone(),
         None => {
@@ -96,9 +111,9 @@ fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>) {
             };
             OpenRoot {
                 source: RootSource::Directory { path, reach: Reach::Tree },
-                parent: Parent::MakePrivate,
+                parent: if is_shared { Parent::MakePrivate } else { Parent::Keep },
                 attributes: Attributes::NONE,
-                propagation: Some(Propagation { kind: palisade_mount::Kind::Private, reach: Reach::Tree }),
+                propagation: is_shared.then_some(private),
             }
         }
     };
