@@ -117,7 +117,7 @@ impl Draft {
     pub(crate) fn add_process(&self, process: ProcessRecord) -> Result<()> {
         let text =
             serde_json::to_vec(&process).map_err(|error| Error::new(format!("write the state: {error}")))?;
-        write_all(&self.journal, &text, STATE)
+        write_all(&self.journal, &text, &self.directory.path.join(STATE))
     }
 }
 
@@ -131,10 +131,10 @@ fn make_root(root: &Path) -> Result<()> {
     })
 }
 
-fn write_all(file: &OwnedFd, mut bytes: &[u8], name: &str) -> Result<()> {
+fn write_all(file: &OwnedFd, mut bytes: &[u8], path: &Path) -> Result<()> {
     while !bytes.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))
-            .during(format_args!("write {name}"))?;
+            .during(format_args!("write {}", path.display()))?;
         bytes = bytes.get(written..).unwrap_or_default();
     }
     Ok(())
@@ -167,14 +167,14 @@ impl Directory {
 
     fn begin_journal(&self, record: &Record, config: &[u8]) -> Result<OwnedFd> {
         let config_file = self.create(CONFIG)?;
-        write_all(&config_file, config, CONFIG)?;
+        write_all(&config_file, config, &self.path.join(CONFIG))?;
         let journal = self.create(STATE)?;
         // The lock goes with the last descriptor of this process, however it ends.
         rustix::fs::flock(&journal, FlockOperation::NonBlockingLockExclusive).during("flock state.json")?;
         let mut text =
             serde_json::to_vec(record).map_err(|error| Error::new(format!("write the state: {error}")))?;
         text.push(b'\n');
-        write_all(&journal, &text, STATE)?;
+        write_all(&journal, &text, &self.path.join(STATE))?;
         Ok(journal)
     }
 

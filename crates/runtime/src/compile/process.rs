@@ -65,6 +65,7 @@ pub(super) fn read_any(
     filter: Option<ExecOp>,
     surroundings: &Surroundings<'_>,
 ) -> Option<ProcessPlan> {
+    refuse_no_id(draft, process);
     let mut init = Vec::new();
     let umask = process.user.umask.unwrap_or(DEFAULT_UMASK) & 0o777;
     init.push(Step::new("/process/user/umask", InitOp::Umask { mask: umask }));
@@ -117,6 +118,17 @@ fn plan_exec(
     let candidates = candidates.to_vec();
     exec.push(Step::new("/process/args", ExecOp::Execute { candidates, arguments, environment }));
     exec
+}
+
+/// Refuses the id that is none: to `setresuid(2)` it means to leave the user as it is, which is root.
+fn refuse_no_id(draft: &mut Draft<'_>, process: &Process) {
+    let user = &process.user;
+    let groups = user.additional_gids.iter().map(|gid| ("additionalGids", *gid));
+    for (name, id) in [("uid", user.uid), ("gid", user.gid)].into_iter().chain(groups) {
+        if id == u32::MAX {
+            draft.violations.add(format!("/process/user/{name}"), format_args!("{id} is no id"));
+        }
+    }
 }
 
 fn check_ids(draft: &mut Draft<'_>, spec: &Spec, process: &Process) {

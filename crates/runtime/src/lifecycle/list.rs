@@ -55,6 +55,10 @@ impl Store {
         let mut containers = Vec::new();
         for entry in entries {
             let entry = entry.during(format_args!("read {}", self.root.display()))?;
+            // Whatever else somebody has put there is no container.
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             let Some(id) = entry.file_name().to_str().and_then(|name| ContainerId::new(name).ok()) else {
                 continue;
             };
