@@ -5,5 +5,7 @@
 
 mod lifecycle;
 mod place;
+mod places;
 mod process;
 mod programs;
+mod refusals;

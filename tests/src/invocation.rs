@@ -225,13 +225,28 @@ impl Finished {
     #[must_use]
     #[track_caller]
     pub fn refusal(self, case: &Case) -> String {
-        assert!(!self.status.success(), "is not refused: {self}");
-        assert_eq!(self.stdout, "", "prints although it is refused: {self}");
-        let line = self.stderr.strip_prefix("palisade: ").and_then(|line| line.strip_suffix('\n'));
-        let line = line.unwrap_or_else(|| panic!("no line of palisade: {self}"));
-        assert!(!line.contains('\n') && !line.contains("panicked"), "more than one line: {self}");
+        let line = self.refusal_line().unwrap_or_else(|wrong| panic!("{wrong}: {self}"));
         case.expect_nothing_left(&self);
-        line.to_owned()
+        line
+    }
+
+    /// The one line of a refusal without the program's name, or what is wrong with it.
+    ///
+    /// # Errors
+    /// A call that succeeded, and one that printed anything else.
+    pub fn refusal_line(&self) -> Result<String, &'static str> {
+        if self.status.success() {
+            return Err("is not refused");
+        }
+        if !self.stdout.is_empty() {
+            return Err("prints although it is refused");
+        }
+        match self.stderr.strip_prefix("palisade: ").and_then(|line| line.strip_suffix('\n')) {
+            None => Err("no line of palisade"),
+            Some(line) if line.contains('\n') => Err("more than one line"),
+            Some(line) if line.contains("panicked") => Err("panics"),
+            Some(line) => Ok(line.to_owned()),
+        }
     }
 }
 
