@@ -12,7 +12,7 @@ use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
-use super::{Draft, EnterRoot, Request, devices, hooks_before_root};
+use super::{Draft, EnterRoot, Request, devices, group, hooks_before_root};
 use crate::plan::{InitOp, Point};
 
 /// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
@@ -135,7 +135,7 @@ fn plan_mounts(
         let Some(options) = read_options(draft, &pointer, mount) else { continue };
         if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") && options.bind.is_none() {
             if let Some(moves) = moves.take() {
-                enter_group(draft, moves);
+                enter_group(draft, moves, namespaces);
             }
             plan_cgroup_mount(draft, &pointer, mount, namespaces);
             continue;
@@ -150,7 +150,7 @@ fn plan_mounts(
         }
     }
     if let Some(moves) = moves {
-        enter_group(draft, moves);
+        enter_group(draft, moves, namespaces);
     }
 }
 
@@ -176,10 +176,9 @@ fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<O
     }
 }
 
-fn enter_group(draft: &mut Draft<'_>, moves: Moves) {
+fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
     draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
-    let has_v1 = draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1));
-    if has_v1 {
+    if group::has_v1(draft) && !group::joins_at_once(namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.in_group);

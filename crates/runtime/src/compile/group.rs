@@ -1,6 +1,7 @@
 //! `linux.cgroupsPath`: where the container's cgroup is.
 
-use palisade_cgroup::{GroupPath, Limits, Recipe};
+use palisade_cgroup::{GroupPath, Limits, Recipe, Version};
+use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::Spec;
 
 use super::{Draft, Request, limits};
@@ -65,4 +66,15 @@ fn base(draft: &Draft<'_>) -> GroupPath {
             own.unwrap_or_else(GroupPath::root)
         }
     }
+}
+
+/// Tells whether the group has directories in v1 hierarchies.
+pub(super) fn has_v1(draft: &Draft<'_>) -> bool {
+    draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1))
+}
+
+/// Tells whether init joins the v1 groups before it does anything else. In a user namespace it becomes a user who may
+/// not open their `tasks`.
+pub(super) fn joins_at_once(namespaces: &Namespaces) -> bool {
+    *namespaces.get(Kind::User) != Source::Inherit
 }

@@ -18,6 +18,7 @@ mod violation;
 use std::path::{Path, PathBuf};
 
 use palisade_cgroup::{GroupPath, Version};
+use palisade_namespace::Namespaces;
 use palisade_oci::Spec;
 
 pub(crate) use capabilities::names as capability_names;
@@ -90,13 +91,16 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     let moves = namespaces::plan(&mut draft, spec, &namespaces);
     let process = process::read(&mut draft, spec, &namespaces, request.home.as_deref());
 
+    if group::has_v1(&draft) && group::joins_at_once(&namespaces) {
+        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
+    }
     draft.init.extend(moves.early.clone());
     process::plan_early(&mut draft, spec, &namespaces);
     let root = filesystem::plan(&mut draft, spec, request, &namespaces, moves);
     if let Some(process) = process {
         process::plan_late(&mut draft, process, request);
     }
-    plan_host(&mut draft, spec, request);
+    plan_host(&mut draft, spec, request, &namespaces);
     draft.finish(root, group)
 }
 
@@ -161,12 +165,17 @@ impl<'a> Draft<'a> {
 
 /// Lists the host's work beside init: ids, cgroup, limits, hooks.
 ///
-/// The v1 directories are made while init mounts; a v2 group has to be there before the clone.
-fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
+/// The v1 directories are made while init mounts, unless it joins them at once; a v2 group has to be there before the
+/// clone.
+fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespaces: &Namespaces) {
     let has = |version| draft.plan.group.as_ref().is_some_and(|group| group.has_version(version));
     let (has_v1, has_v2) = (has(Version::V1), has(Version::V2));
     if has_v2 {
         draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V2 });
+    }
+    let joins_at_once = group::joins_at_once(namespaces);
+    if has_v1 && joins_at_once {
+        draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
     }
     if request.begin == Begin::OnStart {
         let (go, outcome) = (draft.slot(), draft.slot());
@@ -174,7 +183,7 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) {
         draft.init("", InitOp::AwaitStart { go, outcome });
     }
     process::plan_host(draft, spec.process.as_ref());
-    if has_v1 {
+    if has_v1 && !joins_at_once {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
     }
     // Whoever finds the process on record takes the group for the container's and may kill all in it.
