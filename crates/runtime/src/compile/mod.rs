@@ -98,7 +98,7 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     process::plan_early(&mut draft, spec, &namespaces);
     let root = filesystem::plan(&mut draft, spec, request, &namespaces, moves);
     if let Some(process) = process {
-        process::plan_late(&mut draft, process, request);
+        process::plan_late(&mut draft, process, spec, request);
     }
     plan_host(&mut draft, spec, request, &namespaces);
     draft.finish(root, group)
@@ -192,20 +192,28 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }
     draft.beside("", HostOp::Release { point: Point::Group });
-    plan_hooks(draft, spec);
+    let before_root = hooks_before_root(spec);
+    plan_hooks(draft, Point::Hooks, &before_root);
+    if runs_start_hooks(spec, request) {
+        plan_hooks(draft, Point::Start, &[HookKind::StartContainer]);
+    }
 }
 
-/// Lists the hooks that run between the making of the namespaces and the entering of the root.
-fn plan_hooks(draft: &mut Draft<'_>, spec: &Spec) {
-    let kinds = hooks_before_root(spec);
+/// Has the host run hooks once init has come to a point.
+fn plan_hooks(draft: &mut Draft<'_>, point: Point, kinds: &[HookKind]) {
     if kinds.is_empty() {
         return;
     }
-    draft.beside("", HostOp::Await { point: Point::Hooks });
+    draft.beside("", HostOp::Await { point });
     for kind in kinds {
-        draft.beside(format!("/hooks/{}", kind.name()), HostOp::RunHooks { kind });
+        draft.beside(format!("/hooks/{}", kind.name()), HostOp::RunHooks { kind: *kind });
     }
-    draft.beside("", HostOp::Release { point: Point::Hooks });
+    draft.beside("", HostOp::Release { point });
+}
+
+/// Tells whether the startContainer hooks are the plan's business: otherwise it ends before them, and `start` runs them.
+fn runs_start_hooks(spec: &Spec, request: &Request<'_>) -> bool {
+    request.begin == Begin::AtOnce && !crate::hooks::of_kind(spec, HookKind::StartContainer).is_empty()
 }
 
 /// The kinds of hook that run before the root is entered and of which there are any.

@@ -5,8 +5,8 @@ use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, 
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
-use super::{Draft, Request, capabilities, namespaces as spaces, seccomp};
-use crate::plan::{ExecOp, HostOp, InitOp, ResourceLimit, Step, Text};
+use super::{Draft, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
+use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -353,9 +353,13 @@ fn swap(character: char) -> char {
 }
 
 /// What init does once it is in its root.
-pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, request: &Request<'_>) {
+pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, spec: &Spec, request: &Request<'_>) {
     draft.init.extend(process.init);
     draft.init("/process/args", InitOp::FindProgram { candidates: process.candidates });
+    if runs_start_hooks(spec, request) {
+        draft.init("/hooks/startContainer", InitOp::Announce { point: Point::Start });
+        draft.init("/hooks/startContainer", InitOp::Await { point: Point::Start });
+    }
     draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
     draft.plan.exec = process.exec;
 }

@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
-use crate::plan::{ExecOp, InitOp, Plan, Point};
+use crate::plan::{ExecOp, InitOp, Plan};
 
 /// Words the failure of an operation of the init list.
 pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Error {
@@ -13,7 +13,7 @@ pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Erro
     if let InitOp::FindProgram { candidates } = &planned.op {
         return program_error(plan, candidates.len(), errno);
     }
-    if let InitOp::Await { point: Point::IdMaps | Point::Group | Point::Hooks } = planned.op {
+    if let InitOp::Await { .. } = planned.op {
         return Error::call("wait for the runtime", errno);
     }
     hinted(Error::call(format_args!("{}: {step}", planned.op), errno), errno).context(&planned.origin)

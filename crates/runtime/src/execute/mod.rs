@@ -128,9 +128,10 @@ impl Host<'_> {
     fn work_off(&mut self, steps: &[Step<HostOp>], side: Side) -> Result<()> {
         for (index, step) in steps.iter().enumerate() {
             let begin = Instant::now();
-            self.perform(&step.op).map_err(|error| match step.origin.as_ref() {
-                "" => error,
-                origin => error.context(origin),
+            self.perform(&step.op).map_err(|error| match (step.origin.as_ref(), &step.op) {
+                // The error of a hook says which one of the list it is.
+                ("", _) | (_, HostOp::RunHooks { .. }) => error,
+                (origin, _) => error.context(origin),
             })?;
             if let Some(observe) = self.surroundings.observe {
                 observe(Event { side, index, took: begin.elapsed() });

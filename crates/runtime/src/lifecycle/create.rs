@@ -158,10 +158,12 @@ fn make(
     let spec = &request.bundle.spec;
     let add = |process: &Process| draft.add_process(ProcessRecord::of(process.pid)?);
     let run_hooks = |kind: HookKind, process: &Process| {
+        // These belong to the start, which finds a container that is created.
+        let status = if kind == HookKind::StartContainer { Status::Created } else { Status::Creating };
         let state = palisade_oci::state::State {
             oci_version: record.oci_version.clone(),
             id: record.id.to_string(),
-            status: Status::Creating,
+            status,
             pid: u32::try_from(process.pid.as_raw_nonzero().get()).ok(),
             bundle: record.bundle.clone(),
             annotations: record.annotations.clone(),

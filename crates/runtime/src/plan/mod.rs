@@ -70,6 +70,8 @@ pub enum Point {
     Group,
     /// The hooks that run before `pivot_root(2)` have run.
     Hooks,
+    /// The hooks that run before the program begins have run.
+    Start,
 }
 
 impl Plan {
@@ -84,7 +86,7 @@ impl Plan {
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 3] = [Self::IdMaps, Self::Group, Self::Hooks];
+    pub(crate) const ALL: [Self; 4] = [Self::IdMaps, Self::Group, Self::Hooks, Self::Start];
 }
 
 /// The six kinds of hook, config.md#posix-platform-hooks.

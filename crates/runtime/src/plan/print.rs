@@ -113,6 +113,7 @@ impl fmt::Display for Point {
             Self::IdMaps => "the id maps",
             Self::Group => "cgroup and record",
             Self::Hooks => "the hooks",
+            Self::Start => "the hooks before the start",
         })
     }
 }
