@@ -3,16 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
-use palisade_cgroup::Version;
 use palisade_mount::{
     Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach, Remount,
     RootPath, RootSource, Symlink, Text,
 };
-use palisade_namespace::{Kind, Namespaces, Source};
+use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
-use super::{Draft, EnterRoot, Request, devices, group, hooks_before_root};
+use super::{Draft, EnterRoot, Request, cgroup, devices, group, hooks_before_root};
 use crate::plan::{InitOp, Point};
 
 /// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
@@ -41,6 +40,8 @@ pub(super) fn plan(
     if !has_foreign_dev(spec) {
         devices::plan_nodes(draft, spec);
         plan_links(draft);
+    } else if !spec.linux.devices.is_empty() {
+        draft.warnings.push("/linux/devices: not made, because /dev is bound from elsewhere".to_owned());
     }
     make_dev_read_only(draft, spec);
     if !hooks_before_root(spec).is_empty() {
@@ -56,7 +57,7 @@ pub(super) fn plan(
     root
 }
 
-fn push(draft: &mut Draft<'_>, origin: impl Into<crate::plan::Origin>, op: Op) {
+pub(super) fn push(draft: &mut Draft<'_>, origin: impl Into<crate::plan::Origin>, op: Op) {
     draft.init(origin, InitOp::FileSystem(op));
 }
 
@@ -137,12 +138,13 @@ fn plan_mounts(
             if let Some(moves) = moves.take() {
                 enter_group(draft, moves, namespaces);
             }
-            plan_cgroup_mount(draft, &pointer, mount, namespaces);
+            cgroup::plan_mount(draft, &pointer, mount, namespaces);
             continue;
         }
-        let source = some(&mount.source).map(|source| match options.bind {
-            Some(_) => request.bundle.join(source).display().to_string(),
-            None => source.to_owned(),
+        let binds = options.bind.is_some() || mount.kind == "bind";
+        let source = some(&mount.source).map(|source| match binds {
+            true => request.bundle.join(source).display().to_string(),
+            false => source.to_owned(),
         });
         match Op::from_mount(some(&mount.kind), source.as_deref(), &mount.destination, &options) {
             Ok(op) => push(draft, pointer, op),
@@ -182,66 +184,6 @@ fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.in_group);
-}
-
-/// Plans a mount of type cgroup. On a pure v2 machine that is the tree itself; elsewhere a tmpfs with the
-/// container's group of each v1 hierarchy bound below it, which looks the same with and without a cgroup namespace
-/// and needs no rights over the hierarchy.
-fn plan_cgroup_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, namespaces: &Namespaces) {
-    let target = mount.destination.trim_end_matches('/');
-    let words: Vec<&str> = mount.options.iter().map(String::as_str).collect();
-    let layout = &draft.host.cgroups;
-    if layout.is_pure_v2() && !layout.hierarchies.is_empty() {
-        let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
-        let mut words = words;
-        // Without a namespace of its own a container would see, and as root could write, the host's tree.
-        if !own_namespace && !words.contains(&"ro") {
-            words.push("ro");
-        }
-        mount_words(draft, pointer, Some("cgroup2"), Some("cgroup"), target, &words);
-        return;
-    }
-    let Some(group) = &draft.plan.group else {
-        let mut words = words;
-        words.extend(["rbind", "ro"]);
-        let anchor = layout.anchor().display().to_string();
-        mount_words(draft, pointer, None, Some(&anchor), target, &words);
-        return;
-    };
-    let binds: Vec<(String, String)> = group
-        .directories
-        .iter()
-        .filter(|directory| directory.version == Version::V1)
-        .map(|directory| {
-            let name = directory.base.rsplit('/').next().unwrap_or_default();
-            (group.anchor.join(&directory.path).display().to_string(), format!("{target}/{name}"))
-        })
-        .collect();
-    let outer: Vec<&str> = words.iter().copied().filter(|word| *word != "ro").chain(["mode=755"]).collect();
-    mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
-    let inner: Vec<&str> = words.iter().copied().chain(["bind"]).collect();
-    for (source, target) in binds {
-        mount_words(draft, pointer, None, Some(&source), &target, &inner);
-    }
-    if words.contains(&"ro") {
-        mount_words(draft, pointer, None, None, target, &["remount", "bind", "ro"]);
-    }
-}
-
-fn mount_words(
-    draft: &mut Draft<'_>,
-    pointer: &str,
-    fstype: Option<&str>,
-    source: Option<&str>,
-    target: &str,
-    words: &[&str],
-) {
-    let op = Options::parse(words.iter().copied())
-        .and_then(|options| Op::from_mount(fstype, source, target, &options));
-    match op {
-        Ok(op) => push(draft, pointer.to_owned(), op),
-        Err(error) => draft.violations.add(pointer, error),
-    }
 }
 
 fn is_dev(mount: &Mount) -> bool {

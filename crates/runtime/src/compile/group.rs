@@ -7,9 +7,16 @@ use palisade_oci::Spec;
 use super::{Draft, Request, limits};
 use crate::host::Delegation;
 
+const CAP_SYS_ADMIN: u8 = 21;
+
 /// Plans the cgroup. Where this user may make none, a container without limits goes without one.
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
-    let limits = limits::read(draft, spec);
+    let mut limits = limits::read(draft, spec);
+    if !draft.host.holds(CAP_SYS_ADMIN) && limits.devices.take().is_some() {
+        let message =
+            "only root can set device rules; a user's container reaches the devices that the user does";
+        draft.warnings.push(format!("/linux/resources/devices: not set, {message}"));
+    }
     if draft.host.delegation == Delegation::Nowhere {
         if limits != Limits::default() {
             draft.violations.add(

@@ -4,6 +4,7 @@
 //! mistakes at once. After this the specification is not used any more.
 
 mod capabilities;
+mod cgroup;
 mod devices;
 mod exec;
 mod filesystem;
@@ -188,7 +189,7 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
     }
     // Whoever finds the process on record takes the group for the container's and may kill all in it.
     draft.beside("", HostOp::Record);
-    if has_v1 || has_v2 {
+    if draft.plan.group.as_ref().is_some_and(|group| !group.settings.is_empty()) {
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }
     draft.beside("", HostOp::Release { point: Point::Group });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use palisade_namespace::{
-    Action, IdMap, IdMaps, Kind, Kinds, Namespaces, Place, Source, Target, choose_method, steps,
+    Action, IdKind, IdMap, IdMaps, Kind, Kinds, Namespaces, Place, Source, Target, choose_method, steps,
 };
 use palisade_oci::{IdMapping, NamespaceKind, Spec};
 
@@ -187,7 +187,17 @@ fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Opt
     let uid = read("/linux/uidMappings", uids);
     let gid = read("/linux/gidMappings", gids);
     match IdMaps::new(uid, gid) {
-        Ok(maps) => Some(maps),
+        Ok(maps) => {
+            for (pointer, kind) in [("/linux/uidMappings", IdKind::Uid), ("/linux/gidMappings", IdKind::Gid)]
+            {
+                if maps.outside_of(kind, 0).is_none() {
+                    draft
+                        .violations
+                        .add(pointer, "no range holds the container's id 0, which is to set it up");
+                }
+            }
+            Some(maps)
+        }
         Err(error) => {
             draft.violations.add("/linux/uidMappings", error);
             None
