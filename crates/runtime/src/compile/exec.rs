@@ -46,6 +46,11 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     if request.in_group {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
+    if request.process.oom_score_adj.is_some() {
+        process::plan_score(&mut draft, request.process);
+        draft.init("/process/oomScoreAdj", InitOp::Await { point: Point::Score });
+        draft.beside("", HostOp::Release { point: Point::Score });
+    }
     join(&mut draft, request.pid, request.kinds);
     draft.init("", InitOp::Session);
     let size = process::console_size(&mut draft, request.process);
@@ -60,7 +65,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     }
     // The record of the process has to be there before its program runs.
     draft.beside("", HostOp::Record);
-    process::plan_host(&mut draft, Some(request.process));
+    process::plan_rlimits(&mut draft, request.process);
     draft.init("", InitOp::Await { point: Point::Group });
     draft.beside("", HostOp::Release { point: Point::Group });
     if let Some(read) = read {
@@ -82,6 +87,8 @@ fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
     }
     let slot = draft.slot();
     draft.before("", HostOp::OpenProcess { slot, pid });
+    // Processes of the container could otherwise trace this one and take what it has of the host (CVE-2016-9962).
+    draft.init("", InitOp::Hide);
     match draft.host.rights() {
         Rights::Full => {
             if kinds.contains(Kind::Pid) {

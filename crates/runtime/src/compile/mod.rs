@@ -183,7 +183,10 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
         draft.before("", HostOp::OpenStartFifos { go, outcome });
         draft.init("", InitOp::AwaitStart { go, outcome });
     }
-    process::plan_host(draft, spec.process.as_ref());
+    if let Some(process) = &spec.process {
+        process::plan_rlimits(draft, process);
+        process::plan_score(draft, process);
+    }
     if has_v1 && !joins_at_once {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
     }

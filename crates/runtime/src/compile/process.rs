@@ -1,11 +1,11 @@
 //! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
 
-use palisade_namespace::{IdKind, Kind, Namespaces, Source};
+use palisade_namespace::{IdKind, Kind, Namespaces, Rights, Source};
 use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, SchedulerPolicy, Spec};
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
-use super::{Draft, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
+use super::{Begin, Draft, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
 use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
@@ -361,6 +361,11 @@ pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, spec: &Spec
         draft.init("/hooks/startContainer", InitOp::Await { point: Point::Start });
     }
     draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
+    // While it waits for start, others may already run in the container. Who has no rights over the host could not
+    // join a hidden process either, which startContainer hooks must.
+    if request.begin == Begin::OnStart && draft.host.rights() == Rights::Full {
+        draft.init("", InitOp::Hide);
+    }
     draft.plan.exec = process.exec;
 }
 
@@ -369,9 +374,21 @@ pub(super) fn find_program(process: &ProcessPlan) -> Step<InitOp> {
     Step::new("/process/args", InitOp::FindProgram { candidates: process.candidates.clone() })
 }
 
-/// What the host does for a process: limits and score, for which it may have rights that the process has not.
-pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
-    let Some(process) = process else { return };
+/// Has the host set the process's OOM score, for which it may have rights that the process has not. It has to be
+/// done before the process hides from its own user.
+pub(super) fn plan_score(draft: &mut Draft<'_>, process: &Process) {
+    match process.oom_score_adj {
+        None => {}
+        Some(value @ -1000..=1000) => draft.beside("/process/oomScoreAdj", HostOp::AdjustOomScore { value }),
+        Some(value) => {
+            let message = format!("{value} is not between -1000 and 1000");
+            draft.violations.add("/process/oomScoreAdj", message);
+        }
+    }
+}
+
+/// Has the host set the process's resource limits, for which it may have rights that the process has not.
+pub(super) fn plan_rlimits(draft: &mut Draft<'_>, process: &Process) {
     let mut limits: Vec<ResourceLimit> = Vec::new();
     for (index, rlimit) in process.rlimits.iter().enumerate() {
         let limit = read_rlimit(rlimit);
@@ -387,15 +404,6 @@ pub(super) fn plan_host(draft: &mut Draft<'_>, process: Option<&Process>) {
     }
     if !limits.is_empty() {
         draft.beside("/process/rlimits", HostOp::LimitResources { limits });
-    }
-    match process.oom_score_adj {
-        None => {}
-        Some(value @ -1000..=1000) => draft.beside("/process/oomScoreAdj", HostOp::AdjustOomScore { value }),
-        Some(value) => {
-            draft
-                .violations
-                .add("/process/oomScoreAdj", format_args!("{value} is not between -1000 and 1000"));
-        }
     }
 }
 

@@ -13,6 +13,7 @@ use palisade_mount::State as FileSystem;
 use palisade_sys::{clone, descriptor, launch, schedule};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
 use rustix::thread::{Gid, Uid};
 
 pub(crate) use message::{Message, decode, receive, release, send_descriptor};
@@ -154,6 +155,8 @@ impl Init<'_> {
             }
             InitOp::Schedule { attributes } => schedule::set(attributes).map_err(named("sched_setattr")),
             InitOp::IoPriority { value } => schedule::set_io_priority(*value).map_err(named("ioprio_set")),
+            InitOp::Hide => rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+                .map_err(named("prctl PR_SET_DUMPABLE")),
             InitOp::KeepCapabilities => keep_capabilities(),
             InitOp::Umask { mask } => {
                 rustix::process::umask(Mode::from_bits_truncate(*mask));

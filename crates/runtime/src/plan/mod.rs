@@ -72,6 +72,8 @@ pub enum Point {
     Hooks,
     /// The hooks that run before the program begins have run.
     Start,
+    /// The OOM score is set.
+    Score,
 }
 
 impl Plan {
@@ -86,7 +88,7 @@ impl Plan {
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 4] = [Self::IdMaps, Self::Group, Self::Hooks, Self::Start];
+    pub(crate) const ALL: [Self; 5] = [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score];
 }
 
 /// The six kinds of hook, config.md#posix-platform-hooks.
@@ -291,6 +293,8 @@ pub enum InitOp {
         /// As `ioprio_set(2)` takes it.
         value: u32,
     },
+    /// Forbids that others trace it or look into it, until the launch image takes its place.
+    Hide,
     /// Makes the capabilities ambient for the exec of the launch image, where the user is not 0.
     KeepCapabilities,
     /// Sets the file mode creation mask.

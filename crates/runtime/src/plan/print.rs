@@ -112,6 +112,7 @@ impl fmt::Display for Point {
         f.write_str(match self {
             Self::IdMaps => "the id maps",
             Self::Group => "cgroup and record",
+            Self::Score => "the OOM score",
             Self::Hooks => "the hooks",
             Self::Start => "the hooks before the start",
         })
@@ -163,6 +164,7 @@ impl fmt::Display for InitOp {
             }
             Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::IoPriority { value } => write!(f, "set I/O class {} priority {}", value >> 13, value & 7),
+            Self::Hide => f.write_str("hide from tracers"),
             Self::KeepCapabilities => f.write_str("keep capabilities over the exec"),
             Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
             Self::WorkingDirectory { path } => write!(f, "change to {path}"),

@@ -95,6 +95,7 @@ impl Plan {
             InitOp::Announce { .. }
             | InitOp::Await { .. }
             | InitOp::Terminal { .. }
+            | InitOp::Hide
             | InitOp::KeepCapabilities
             | InitOp::CloseDescriptors { .. }
             | InitOp::AwaitStart { .. } => Vec::new(),
