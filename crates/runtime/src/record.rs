@@ -169,8 +169,10 @@ impl Directory {
         let config_file = self.create(CONFIG)?;
         write_all(&config_file, config, &self.path.join(CONFIG))?;
         let journal = self.create(STATE)?;
-        // The lock goes with the last descriptor of this process, however it ends.
-        rustix::fs::flock(&journal, FlockOperation::NonBlockingLockExclusive).during("flock state.json")?;
+        // The lock goes with the last descriptor of this process and of init, however they end. Whoever looks whether
+        // it is taken has it for a moment.
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&journal, FlockOperation::LockExclusive))
+            .during("flock state.json")?;
         let mut text =
             serde_json::to_vec(record).map_err(|error| Error::new(format!("write the state: {error}")))?;
         text.push(b'\n');
@@ -210,8 +212,9 @@ impl Directory {
         let mut texts = serde_json::Deserializer::from_slice(&bytes);
         let Ok(record) = Record::deserialize(&mut texts) else { return Ok(None) };
         let process = ProcessRecord::deserialize(&mut texts).ok();
-        let being_made = process.is_none()
-            && rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK);
+        // Also with a process on record: that is written before the process is ready.
+        let being_made =
+            rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK);
         Ok(Some(Loaded { record, process, being_made }))
     }
 

@@ -38,7 +38,10 @@ impl Container {
     ///
     /// # Errors
     /// A container that runs and is not to be forced, or what could not be removed.
-    pub fn delete(self, host: &Host, force: Force) -> Result<()> {
+    pub fn delete(mut self, host: &Host, force: Force) -> Result<()> {
+        if force == Force::Yes {
+            self.await_process()?;
+        }
         let status = self.status()?;
         if force == Force::No && !matches!(status, Status::Stopped | Status::Created) {
             return Err(Error::new(format!("cannot delete container {}: it is {status}", self.record.id))
@@ -66,6 +69,21 @@ impl Container {
             group.remove()?;
         }
         self.forget(host, spec)
+    }
+
+    /// Waits until whoever makes the container has its process on record, or has ended.
+    fn await_process(&mut self) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while self.being_made && self.process.is_none() {
+            if Instant::now() > end {
+                return Err(Error::new(format!("container {} is being made", self.record.id))
+                    .hint("by another palisade, which seems to hang: end that first"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            let Some(loaded) = self.directory.load()? else { return Ok(()) };
+            (self.process, self.being_made) = (loaded.process, loaded.being_made);
+        }
+        Ok(())
     }
 
     /// Ends all processes, where forced, and removes the cgroup.

@@ -77,8 +77,8 @@ impl Container {
     /// # Errors
     /// A freezer that cannot be read.
     pub fn status(&self) -> Result<Status> {
-        if self.process.is_none() {
-            return Ok(if self.being_made { Status::Creating } else { Status::Stopped });
+        if self.being_made {
+            return Ok(Status::Creating);
         }
         if self.process().is_none() {
             return Ok(Status::Stopped);
