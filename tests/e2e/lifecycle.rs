@@ -1,12 +1,10 @@
 //! The verbs that move a container through its life.
 
 use std::fs;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use palisade_tests::container::wait_until;
 use palisade_tests::{Bundle, Container, case};
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::json;
 
 #[test]
@@ -271,10 +269,7 @@ fn a_pid_file_names_the_first_process() {
     let pid = fs::read_to_string(&file).expect("the pid file of exec");
     let command = fs::read(format!("/proc/{pid}/cmdline")).expect("the process of exec");
     assert_eq!(command, b"sleep\x001000\0");
-    // Its parent has ended; until its new one waits for it, the kernel lets the container's first process not go.
-    let waiter = reap_later(&pid);
     container.remove();
-    waiter.join().expect("wait for the process of exec");
 
     let bad = case.scratch().join("none/pid");
     let id = case.unused_id();
@@ -314,14 +309,6 @@ fn the_root_can_be_entered_without_pivot_root() {
     let names =
         |said: &str| said.lines().filter(|line| line.parse::<u32>().is_err()).collect::<Vec<_>>().join(" ");
     assert_eq!(names(&moved), names(&pivoted));
-}
-
-/// Waits beside the test for a process that it adopts, as a container engine does for what it has detached.
-pub(crate) fn reap_later(pid: &str) -> thread::JoinHandle<()> {
-    let pid = pid.trim().parse().ok().and_then(Pid::from_raw).expect("the number of a process");
-    thread::spawn(move || {
-        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).expect("wait for an adopted process");
-    })
 }
 
 /// Tells whether containers have a cgroup here.

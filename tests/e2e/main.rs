@@ -3,7 +3,9 @@
 //! `cargo xtask test` starts it in each tier, with the programs under test and the place in the environment.
 #![forbid(unsafe_code)]
 
+mod killed_runtime;
 mod lifecycle;
+mod limits;
 mod place;
 mod places;
 mod process;

@@ -8,18 +8,24 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use std::sync::{Mutex, PoisonError};
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::case::{Case, check_interrupt};
+use crate::leak::reap_adopted;
 
 /// How long a call may take where the test says nothing else; an emulated machine is some ten times slower.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// How often a wait looks whether somebody wants the run to stop.
-const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 static CALLS: AtomicU32 = AtomicU32::new(0);
+
+/// The programs that were started and not yet waited for. What else ends below this process it has adopted.
+static STARTED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 /// A call that is being put together.
 #[derive(Debug)]
@@ -119,7 +125,10 @@ impl<'a> Invocation<'a> {
         let program = self.command.get_program().to_string_lossy().into_owned();
         let arguments = self.command.get_args().map(OsStr::to_string_lossy);
         let words = std::iter::once(program.as_str().into()).chain(arguments).collect::<Vec<_>>().join(" ");
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         let child = self.command.spawn().unwrap_or_else(|error| panic!("execute {words}: {error}"));
+        started.push(Pid::from_child(&child));
+        drop(started);
         Running { words, child, deadline: Instant::now() + self.limit, stdout, stderr }
     }
 
@@ -173,6 +182,9 @@ impl Running {
                 break;
             }
             check_interrupt();
+            // As below a container engine: until somebody has waited for a process that was executed in a container,
+            // the kernel lets the first process of that not go.
+            reap_adopted(&STARTED.lock().unwrap_or_else(PoisonError::into_inner));
             if Instant::now() > self.deadline {
                 self.child.kill().expect("kill a program that runs too long");
                 let status = self.child.wait().expect("wait for what was killed");
@@ -180,6 +192,7 @@ impl Running {
             }
         }
         let status = self.child.wait().expect("wait for a program that ended");
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).retain(|pid| *pid != self.pid());
         self.finished(status)
     }
 

@@ -8,6 +8,8 @@ mod process;
 use std::fmt;
 use std::path::PathBuf;
 
+pub(crate) use process::reap_adopted;
+
 use rustix::process::Pid;
 
 /// The machine before a test.

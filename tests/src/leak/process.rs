@@ -43,6 +43,15 @@ pub(super) fn descendants() -> Vec<Process> {
     alive
 }
 
+/// Waits for the dead processes that this one has adopted, that is, all but those that it `started`.
+pub(crate) fn reap_adopted(started: &[Pid]) {
+    let own = |process: &&Process| process.parent == Some(getpid()) && !started.contains(&process.pid);
+    for process in table().iter().filter(own).filter(|process| process.state == 'Z') {
+        // Somebody else may have waited for it by now.
+        waitid(WaitId::Pid(process.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).ok();
+    }
+}
+
 /// Describes a process and the namespaces in which it differs from this one.
 pub(super) fn leak(process: &Process) -> Leak {
     let own = |kind: &&&str| fs::read_link(format!("/proc/self/ns/{kind}")).ok();
