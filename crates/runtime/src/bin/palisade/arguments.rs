@@ -29,15 +29,23 @@ pub(crate) struct Global {
     /// Format of that file
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
-    /// Log what is done, too
+    /// Log each step of create and run, too
     #[arg(long)]
     pub(crate) debug: bool,
     /// Have systemd make the cgroups (not supported by this version)
     #[arg(long)]
     pub(crate) systemd_cgroup: bool,
     /// Accepted for runc's sake; what a user may do is found out
-    #[arg(long, value_name = "BOOL", hide = true)]
-    pub(crate) rootless: Option<String>,
+    #[arg(long, value_enum, hide = true)]
+    pub(crate) rootless: Option<Rootless>,
+}
+
+/// runc's words for `--rootless`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rootless {
+    Auto,
+    True,
+    False,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -13,6 +13,14 @@ use crate::arguments::{Global, LogFormat};
 pub(crate) struct Log {
     file: Option<File>,
     format: LogFormat,
+    detail: Detail,
+}
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Faults,
+    Steps,
 }
 
 impl Log {
@@ -21,7 +29,21 @@ impl Log {
             let file = File::options().create(true).append(true).open(path);
             file.map_err(|error| Error::new(format!("--log {}: {error}", path.display())))
         };
-        Ok(Self { file: global.log.as_ref().map(open).transpose()?, format: global.log_format })
+        let detail = if global.debug { Detail::Steps } else { Detail::Faults };
+        Ok(Self { file: global.log.as_ref().map(open).transpose()?, format: global.log_format, detail })
+    }
+
+    /// Tells whether each step of a start is wanted.
+    pub(crate) fn tells_steps(&self) -> bool {
+        self.detail == Detail::Steps
+    }
+
+    /// Notes a step that was done, in the log file or else on standard error.
+    pub(crate) fn debug(&self, message: &str) {
+        if self.file.is_none() {
+            eprintln!("palisade: {message}");
+        }
+        self.write("debug", &message);
     }
 
     pub(crate) fn error(&self, error: &Error) {

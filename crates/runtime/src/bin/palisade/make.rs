@@ -104,13 +104,16 @@ fn make(
     };
     let compiled: Compiled = request.compile(host)?;
     log.warnings(&compiled.warnings);
-    if !verb.explain {
+    if !verb.explain && !log.tells_steps() {
         return Container::create_compiled(host, request, &compiled);
     }
     let explain = Explain::new(&compiled.plan);
     let observe = |event: Event| {
-        if let Some(text) = explain.text(event) {
+        if let (true, Some(text)) = (verb.explain, explain.text(event)) {
             eprintln!("{text}");
+        }
+        if let (true, Some(line)) = (log.tells_steps(), explain.line(event)) {
+            log.debug(&line);
         }
     };
     request.observe = Some(&observe);
