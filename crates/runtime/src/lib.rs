@@ -32,7 +32,7 @@ pub use features::features;
 pub use host::{Delegation, Host, state_directory};
 pub use id::ContainerId;
 pub use lifecycle::{
-    Bundle, Container, CreateRequest, Created, End, ExecOptions, Force, Foreground, Reach, Store,
+    Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Reach, Store,
     parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record};

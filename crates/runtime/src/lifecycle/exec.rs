@@ -28,12 +28,21 @@ pub struct ExecOptions<'a> {
     pub stdio: Option<[BorrowedFd<'a>; 3]>,
 }
 
+/// A process that was started in a container.
+#[derive(Debug)]
+pub struct Executed {
+    /// It.
+    pub started: Started,
+    /// Things that a user should know though they are no errors.
+    pub warnings: Vec<String>,
+}
+
 impl Container {
     /// Starts a process in the container's namespaces and cgroup.
     ///
     /// # Errors
     /// A container that does not run or is paused; whatever of the start failed, and then no process is left.
-    pub fn exec(&self, host: &Host, options: ExecOptions<'_>) -> Result<Started> {
+    pub fn exec(&self, host: &Host, options: ExecOptions<'_>) -> Result<Executed> {
         match self.status()? {
             Status::Running | Status::Created => {}
             Status::Paused => {
@@ -60,7 +69,7 @@ impl Container {
             home: home.as_deref(),
             preserve_fds: options.preserve_fds,
         };
-        let (plan, _warnings) = compile::exec(host, &request)?;
+        let (plan, warnings) = compile::exec(host, &request)?;
         let surroundings = Surroundings {
             record: options.record,
             hooks: &|_, _| Ok(()),
@@ -70,7 +79,7 @@ impl Container {
             group,
             stdio: options.stdio,
         };
-        execute(&plan, surroundings)
+        Ok(Executed { started: execute(&plan, surroundings)?, warnings })
     }
 
     /// The process section of the container's configuration, as the pattern of one for `exec`.

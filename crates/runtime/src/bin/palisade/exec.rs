@@ -4,14 +4,15 @@ use std::os::fd::AsFd;
 
 use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
 use palisade_runtime::{
-    Container, Error, ExecOptions, Foreground, Host, Process, Relay, Result, Store, send_master,
+    Container, Error, ExecOptions, Executed, Foreground, Host, Process, Relay, Result, Store, send_master,
 };
 use palisade_sys::signal;
 
 use crate::arguments::Exec;
+use crate::log::Log;
 use crate::make::{check_descriptors, write_pid};
 
-pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
+pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let container = store.find(&verb.id)?;
     check_descriptors(verb.preserve_fds)?;
     let process = process(verb, &container)?;
@@ -34,7 +35,8 @@ pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
         signals: Some(signals.as_fd()),
         stdio: None,
     };
-    let started = container.exec(&host, options)?;
+    let Executed { started, warnings } = container.exec(&host, options)?;
+    log.warnings(&warnings);
     let relay = match (&verb.console_socket, started.terminal) {
         (Some(socket), Some(master)) => {
             send_master(socket, master.as_fd())?;

@@ -56,7 +56,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
     match &arguments.verb {
         Verb::Create(verb) => make::create(verb, &store, log),
         Verb::Run(verb) => make::run(verb, &store, log),
-        Verb::Exec(verb) => exec::exec(verb, &store),
+        Verb::Exec(verb) => exec::exec(verb, &store, log),
         Verb::Start(verb) => manage::start(&verb.id, &store),
         Verb::Kill(verb) => manage::kill(verb, &store),
         Verb::Delete(verb) => manage::delete(verb, &store),
