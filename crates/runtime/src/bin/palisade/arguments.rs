@@ -95,7 +95,7 @@ pub(crate) struct Id {
 
 #[derive(Debug, Args)]
 pub(crate) struct Make {
-    /// The container's id: letters, digits and _ + - .
+    /// The container's id, of letters, digits, and _ + . -
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     /// Directory with config.json
