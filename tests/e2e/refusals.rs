@@ -329,7 +329,7 @@ const NAMESPACES: &[Row] = &[
             c["mounts"].as_array_mut().expect("a list").retain(|one| one["type"] != "mqueue");
             c["linux"]["sysctl"] = json!({ "kernel.shmmax": "1" });
         },
-        "config.json: /linux/sysctl/kernel.shmmax: it needs a ipc namespace",
+        "config.json: /linux/sysctl/kernel.shmmax: it needs an ipc namespace",
     ),
 ];
 

@@ -99,6 +99,14 @@ impl IdMaps {
         Ok(Self { uid, gid })
     }
 
+    /// Checks the map of one kind.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn check(kind: IdKind, maps: &[IdMap]) -> Result<(), Error> {
+        check_map(kind, maps)
+    }
+
     /// Returns the ranges of one kind.
     #[must_use]
     pub fn of(&self, kind: IdKind) -> &[IdMap] {

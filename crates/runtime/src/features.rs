@@ -15,18 +15,10 @@ use crate::plan::HookKind;
 /// # Errors
 /// The machine's cgroups cannot be read.
 pub fn features() -> Result<Features> {
-    let hooks = [
-        HookKind::Prestart,
-        HookKind::CreateRuntime,
-        HookKind::CreateContainer,
-        HookKind::StartContainer,
-        HookKind::Poststart,
-        HookKind::Poststop,
-    ];
     Ok(Features {
         oci_version_min: "1.0.0".to_owned(),
         oci_version_max: palisade_oci::VERSION.to_owned(),
-        hooks: Some(hooks.iter().map(|kind| kind.name().to_owned()).collect()),
+        hooks: Some(HookKind::ALL.iter().map(|kind| kind.name().to_owned()).collect()),
         mount_options: Some(palisade_mount::known_options()),
         linux: Some(linux()?),
         ..Features::default()

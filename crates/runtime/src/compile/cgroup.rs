@@ -45,12 +45,13 @@ fn plan_own_group(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: 
 
 fn plan_v1(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: &str, words: &[&str]) {
     let outer: Vec<&str> = words.iter().copied().filter(|word| *word != "ro").chain(["mode=755"]).collect();
-    mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
+    let mut fits = mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
     let inner = [words, &["bind"]].concat();
     for directory in group.directories.iter().filter(|directory| directory.version == Version::V1) {
         let source = group.anchor.join(&directory.path).display().to_string();
         let name = directory.base.rsplit('/').next().unwrap_or_default();
-        mount_words(draft, pointer, None, Some(&source), &format!("{target}/{name}"), &inner);
+        // What is wrong with one of them is wrong with all; it is said once.
+        fits = fits && mount_words(draft, pointer, None, Some(&source), &format!("{target}/{name}"), &inner);
         // Programs look for a controller by its own name, also where several share a hierarchy.
         for controller in name.split(',').filter(|controller| *controller != name) {
             link(draft, pointer, &format!("{target}/{controller}"), name);
@@ -71,6 +72,7 @@ fn link(draft: &mut Draft<'_>, pointer: &str, path: &str, target: &str) {
     }
 }
 
+/// Plans a mount by its option words; tells whether it can be.
 fn mount_words(
     draft: &mut Draft<'_>,
     pointer: &str,
@@ -78,11 +80,17 @@ fn mount_words(
     source: Option<&str>,
     target: &str,
     words: &[&str],
-) {
+) -> bool {
     let op = Options::parse(words.iter().copied())
         .and_then(|options| Op::from_mount(fstype, source, target, &options));
     match op {
-        Ok(op) => push(draft, pointer.to_owned(), op),
-        Err(error) => draft.violations.add(pointer, error),
+        Ok(op) => {
+            push(draft, pointer.to_owned(), op);
+            true
+        }
+        Err(error) => {
+            draft.violations.add(pointer, error);
+            false
+        }
     }
 }

@@ -1,12 +1,12 @@
-//! A process beside the first one: `exec`, and hooks.
+//! A process beside the first one, for `exec`.
 
 use palisade_namespace::{Kind, Kinds, Rights};
-use palisade_oci::{Hook, Process, Seccomp};
+use palisade_oci::{Process, Seccomp};
 
 use super::process::{self, Surroundings};
-use super::{Draft, Violations, seccomp};
+use super::{Draft, Violations, seccomp, unsupported};
 use crate::host::Host;
-use crate::plan::{ExecOp, HostOp, InitOp, Plan, Point, Step, Text};
+use crate::plan::{HostOp, InitOp, Plan, Point};
 
 /// What a process of `exec` depends on.
 #[derive(Debug, Clone)]
@@ -35,6 +35,7 @@ pub struct ExecRequest<'a> {
 /// All that is wrong with the process on this host.
 pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>), Violations> {
     let mut draft = Draft::new(host);
+    unsupported::check_process(&mut draft.violations, request.process);
     let own_user = request.kinds.contains(Kind::User);
     let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
     let surroundings = Surroundings {
@@ -81,7 +82,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
 
 /// Joins the namespaces of a process. With rights over the host the user namespace comes last, since what the host
 /// owns is out of reach from inside it; without, all come at once, and the kernel takes the user namespace first.
-fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
+pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
     if kinds.is_empty() {
         return;
     }
@@ -112,34 +113,4 @@ fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
             }
         }
     }
-}
-
-/// Works out how to run a hook, on the host or in the namespaces of a container's process.
-///
-/// # Errors
-/// A path that is not absolute, an argument with a NUL byte, a negative timeout.
-pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result<Plan, Violations> {
-    let mut draft = Draft::new(host);
-    if let Some((pid, kinds)) = container {
-        join(&mut draft, pid, kinds);
-    }
-    let path = &hook.path;
-    if !path.starts_with('/') {
-        draft.violations.add("path", format_args!("{path:?} is not an absolute path"));
-    }
-    if hook.timeout.is_some_and(|seconds| seconds <= 0) {
-        draft.violations.add("timeout", "it is not above 0");
-    }
-    let arguments = if hook.args.is_empty() { std::slice::from_ref(path) } else { &hook.args };
-    let texts = |draft: &mut Draft<'_>, name: &str, list: &[String]| -> Vec<Text> {
-        list.iter().filter_map(|entry| draft.text(name, entry)).collect()
-    };
-    let arguments = texts(&mut draft, "args", arguments);
-    let environment = texts(&mut draft, "env", &hook.env);
-    let candidates: Vec<Text> = draft.text("path", path).into_iter().collect();
-    draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
-    draft.init("", InitOp::CloseDescriptors { preserve: 0 });
-    draft.plan.exec.push(Step::new("", ExecOp::DefaultSignals));
-    draft.plan.exec.push(Step::new("", ExecOp::Execute { candidates, arguments, environment }));
-    Ok(draft.finish(std::path::PathBuf::new(), None)?.plan)
 }

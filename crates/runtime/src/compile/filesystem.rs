@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use palisade_mount::{
-    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach, Remount,
-    RootPath, RootSource, Symlink, Text,
+    Attributes, Existing, HostPath, Mode, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach,
+    Remount, RootPath, RootSource, Symlink, Text,
 };
 use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
@@ -142,6 +142,10 @@ fn plan_mounts(
             continue;
         }
         let binds = options.bind.is_some() || mount.kind == "bind";
+        if binds && mount.source.is_empty() && options.mode == Mode::New {
+            draft.violations.add(format!("{pointer}/source"), "it is missing: what is to be bound");
+            continue;
+        }
         let source = some(&mount.source).map(|source| match binds {
             true => request.bundle.join(source).display().to_string(),
             false => source.to_owned(),

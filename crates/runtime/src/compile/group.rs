@@ -32,7 +32,8 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
         Ok(recipe) => draft.plan.group = Some(recipe),
         Err(refusals) => {
             for refusal in refusals {
-                draft.violations.add("/linux/resources", refusal);
+                let (pointer, message) = limits::place(&refusal);
+                draft.violations.add(pointer, message);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_cgroup::limits as model;
-use palisade_cgroup::{Limit, Limits};
+use palisade_cgroup::{Knob, Limit, Limits, Refusal};
 use palisade_oci::{self as oci, Spec};
 
 use super::{Draft, devices};
@@ -145,4 +145,46 @@ fn read_rdma(listed: &BTreeMap<String, oci::Rdma>) -> BTreeMap<String, model::Rd
     let entry =
         |rdma: &oci::Rdma| model::Rdma { handles: limit(rdma.hca_handles), objects: limit(rdma.hca_objects) };
     listed.iter().map(|(device, rdma)| (device.clone(), entry(rdma))).collect()
+}
+
+/// Leads a limit that this machine cannot give back to its place in config.json, with what is said of it there.
+pub(super) fn place(refusal: &Refusal) -> (String, String) {
+    let field = match refusal.knob {
+        Knob::MemoryLimit => "memory/limit",
+        Knob::MemoryReservation => "memory/reservation",
+        Knob::MemorySwap => "memory/swap",
+        Knob::MemoryKernel => "memory/kernel",
+        Knob::MemoryKernelTcp => "memory/kernelTCP",
+        Knob::MemorySwappiness => "memory/swappiness",
+        Knob::MemoryOomKiller => "memory/disableOOMKiller",
+        Knob::MemoryHierarchical => "memory/useHierarchy",
+        Knob::CpuShares | Knob::CpuWeight => "cpu/shares",
+        Knob::CpuQuota => "cpu/quota",
+        Knob::CpuPeriod => "cpu/period",
+        Knob::CpuBurst => "cpu/burst",
+        Knob::CpuRealtimeRuntime => "cpu/realtimeRuntime",
+        Knob::CpuRealtimePeriod => "cpu/realtimePeriod",
+        Knob::CpuIdle => "cpu/idle",
+        Knob::CpusetCpus => "cpu/cpus",
+        Knob::CpusetMems => "cpu/mems",
+        Knob::Pids => "pids/limit",
+        Knob::IoWeight => "blockIO/weight",
+        Knob::IoLeafWeight => "blockIO/leafWeight",
+        Knob::IoDeviceWeight => "blockIO/weightDevice",
+        Knob::IoThrottle => "blockIO",
+        Knob::Hugetlb => "hugepageLimits",
+        Knob::NetCls => "network/classID",
+        Knob::NetPrio => "network/priorities",
+        Knob::Rdma => "rdma",
+        Knob::Misc | Knob::Unified => "unified",
+        Knob::Devices => "devices",
+    };
+    match (refusal.knob, &refusal.item) {
+        (Knob::Rdma | Knob::Unified, Some(key)) => {
+            let key = key.replace('~', "~0").replace('/', "~1");
+            (format!("{POINTER}/{field}/{key}"), refusal.reason.clone())
+        }
+        (_, Some(item)) => (format!("{POINTER}/{field}"), format!("{item}: {}", refusal.reason)),
+        (_, None) => (format!("{POINTER}/{field}"), refusal.reason.clone()),
+    }
 }

@@ -9,6 +9,7 @@ mod devices;
 mod exec;
 mod filesystem;
 mod group;
+mod hook;
 mod limits;
 mod namespaces;
 mod process;
@@ -23,7 +24,8 @@ use palisade_namespace::Namespaces;
 use palisade_oci::Spec;
 
 pub(crate) use capabilities::names as capability_names;
-pub use exec::{ExecRequest, exec, hook};
+pub use exec::{ExecRequest, exec};
+pub use hook::hook;
 pub use violation::{Violation, Violations};
 
 use crate::host::Host;
@@ -87,6 +89,7 @@ pub struct Compiled {
 pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Compiled, Violations> {
     let mut draft = Draft::new(host);
     unsupported::check(&mut draft, spec);
+    hook::check(&mut draft, spec);
     let namespaces = namespaces::read(&mut draft, spec);
     let group = group::plan(&mut draft, spec, request);
     let moves = namespaces::plan(&mut draft, spec, &namespaces);

@@ -174,35 +174,30 @@ fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Opt
         }
         return None;
     }
-    let mut read = |pointer: &str, listed: &[IdMapping]| {
-        let mut maps = Vec::new();
-        for (index, map) in listed.iter().enumerate() {
-            match IdMap::new(map.container_id, map.host_id, map.size) {
-                Ok(map) => maps.push(map),
-                Err(error) => draft.violations.add(format!("{pointer}/{index}"), error),
-            }
-        }
-        maps
-    };
-    let uid = read("/linux/uidMappings", uids);
-    let gid = read("/linux/gidMappings", gids);
-    match IdMaps::new(uid, gid) {
-        Ok(maps) => {
-            for (pointer, kind) in [("/linux/uidMappings", IdKind::Uid), ("/linux/gidMappings", IdKind::Gid)]
-            {
-                if maps.outside_of(kind, 0).is_none() {
-                    draft
-                        .violations
-                        .add(pointer, "no range holds the container's id 0, which is to set it up");
-                }
-            }
-            Some(maps)
-        }
-        Err(error) => {
-            draft.violations.add("/linux/uidMappings", error);
-            None
+    let uid = read_map(draft, "/linux/uidMappings", IdKind::Uid, uids);
+    let gid = read_map(draft, "/linux/gidMappings", IdKind::Gid, gids);
+    Some(IdMaps { uid: uid?, gid: gid? })
+}
+
+fn read_map(draft: &mut Draft<'_>, pointer: &str, kind: IdKind, listed: &[IdMapping]) -> Option<Vec<IdMap>> {
+    let mut maps = Vec::with_capacity(listed.len());
+    for (index, map) in listed.iter().enumerate() {
+        match IdMap::new(map.container_id, map.host_id, map.size) {
+            Ok(map) => maps.push(map),
+            Err(error) => draft.violations.add(format!("{pointer}/{index}"), error),
         }
     }
+    if maps.len() < listed.len() {
+        return None;
+    }
+    if let Err(error) = IdMaps::check(kind, &maps) {
+        draft.violations.add(pointer, error);
+        return None;
+    }
+    if !maps.iter().any(|map| map.outside_of(0).is_some()) {
+        draft.violations.add(pointer, "no range holds the container's id 0, which is to set it up");
+    }
+    Some(maps)
 }
 
 /// The id maps of the configuration as they are, for checks of single ids.

@@ -1,6 +1,6 @@
 //! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
 
-use palisade_namespace::{IdKind, Kind, Namespaces, Rights, Source};
+use palisade_namespace::{IdKind, IdMaps, Kind, Namespaces, Rights, Source};
 use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, SchedulerPolicy, Spec};
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
@@ -67,7 +67,10 @@ pub(super) fn read_any(
 ) -> Option<ProcessPlan> {
     refuse_no_id(draft, process);
     let mut init = Vec::new();
-    let umask = process.user.umask.unwrap_or(DEFAULT_UMASK) & 0o777;
+    let umask = process.user.umask.unwrap_or(DEFAULT_UMASK);
+    if umask > 0o777 {
+        draft.violations.add("/process/user/umask", format_args!("{umask:#o} has more than permission bits"));
+    }
     init.push(Step::new("/process/user/umask", InitOp::Umask { mask: umask }));
     init.extend(read_scheduler(draft, process));
     init.extend(read_io_priority(draft, process));
@@ -133,6 +136,10 @@ fn refuse_no_id(draft: &mut Draft<'_>, process: &Process) {
 
 fn check_ids(draft: &mut Draft<'_>, spec: &Spec, process: &Process) {
     let maps = spaces::maps(spec);
+    if [IdKind::Uid, IdKind::Gid].into_iter().any(|kind| IdMaps::check(kind, maps.of(kind)).is_err()) {
+        // The maps themselves are wrong, which is said of them.
+        return;
+    }
     let user = &process.user;
     let groups = user.additional_gids.iter().map(|gid| ("additionalGids", IdKind::Gid, *gid));
     let ids = [("uid", IdKind::Uid, user.uid), ("gid", IdKind::Gid, user.gid)];
@@ -323,8 +330,10 @@ fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
                 .violations
                 .add(&pointer, "it is not of a namespace: setting it would change the whole machine"),
             Some((_, kind)) if *namespaces.get(*kind) == Source::Inherit => {
-                let message =
-                    format!("it needs a {kind} namespace in /linux/namespaces, or it would change the host");
+                let article = if *kind == Kind::Ipc { "an" } else { "a" };
+                let message = format!(
+                    "it needs {article} {kind} namespace in /linux/namespaces, or it would change the host"
+                );
                 draft.violations.add(&pointer, message);
             }
             Some(_) => {

@@ -1,8 +1,8 @@
 //! What runtime-spec 1.3 has and this version does not do: refused by name.
 
-use palisade_oci::{Presence, Spec};
+use palisade_oci::{Presence, Process, Spec};
 
-use super::Draft;
+use super::{Draft, Violations};
 
 /// Notes every field that asks for something that is not done.
 pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
@@ -16,16 +16,7 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
         }
     }
     if let Some(process) = &spec.process {
-        for (value, name) in
-            [(&process.apparmor_profile, "apparmorProfile"), (&process.selinux_label, "selinuxLabel")]
-        {
-            if !value.is_empty() {
-                violations.unsupported(format!("/process/{name}"), "a security label");
-            }
-        }
-        if process.exec_cpu_affinity.is_some() {
-            violations.unsupported("/process/execCPUAffinity", "CPU affinity of an exec");
-        }
+        check_process(violations, process);
     }
     for (index, mount) in spec.mounts.iter().enumerate() {
         if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
@@ -47,8 +38,22 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     }
 }
 
+/// Notes those of a process, also of one for `exec`.
+pub(super) fn check_process(violations: &mut Violations, process: &Process) {
+    for (value, name) in
+        [(&process.apparmor_profile, "apparmorProfile"), (&process.selinux_label, "selinuxLabel")]
+    {
+        if !value.is_empty() {
+            violations.unsupported(format!("/process/{name}"), "a security label");
+        }
+    }
+    if process.exec_cpu_affinity.is_some() {
+        violations.unsupported("/process/execCPUAffinity", "CPU affinity of an exec");
+    }
+}
+
 /// The specification promises that all 1.x versions are compatible.
-fn check_version(violations: &mut super::Violations, version: &str) {
+fn check_version(violations: &mut Violations, version: &str) {
     let mut numbers = version.split(['.', '-', '+']);
     match (numbers.next(), numbers.next().map(str::parse::<u32>)) {
         (Some("1"), Some(Ok(_))) => {}

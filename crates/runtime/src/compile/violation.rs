@@ -23,13 +23,25 @@ pub struct Violations(pub Vec<Violation>);
 
 impl Violations {
     pub(crate) fn add(&mut self, pointer: impl Into<String>, message: impl fmt::Display) {
-        self.0.push(Violation { pointer: pointer.into(), message: message.to_string() });
+        self.0.push(Violation { pointer: one_line(pointer.into()), message: one_line(message.to_string()) });
     }
 
     /// Notes that a field asks for what this version cannot do.
     pub(crate) fn unsupported(&mut self, pointer: impl Into<String>, what: &str) {
         self.add(pointer, format_args!("{what} is not supported by this version of palisade"));
     }
+}
+
+/// Writes the control characters of a name from the configuration as escapes, so that a report stays one line.
+fn one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let escaped = |character: char| match character {
+        _ if character.is_control() => character.escape_default().to_string(),
+        _ => character.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 impl fmt::Display for Violations {

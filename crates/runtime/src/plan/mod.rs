@@ -110,6 +110,16 @@ pub enum HookKind {
 }
 
 impl HookKind {
+    /// All kinds in the order of a container's life.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Prestart,
+        Self::CreateRuntime,
+        Self::CreateContainer,
+        Self::StartContainer,
+        Self::Poststart,
+        Self::Poststop,
+    ];
+
     /// The kind's name in config.json.
     #[must_use]
     pub fn name(self) -> &'static str {

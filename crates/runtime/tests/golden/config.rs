@@ -7,15 +7,16 @@ use serde_json::Value;
 pub(crate) fn read(name: &str) -> Spec {
     let path = crate::folder().join("configs").join(format!("{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    over_base(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.json: {error}")))
+    let patch = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}.json: {error}"));
+    over_base(patch).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Lays a document over the base and parses what comes of it.
-pub(crate) fn over_base(patch: Value) -> Spec {
+pub(crate) fn over_base(patch: Value) -> Result<Spec, palisade_oci::Error> {
     let base = std::fs::read_to_string(crate::folder().join("configs/base.json")).unwrap();
     let mut document: Value = serde_json::from_str(&base).unwrap();
     lay_over(&mut document, patch);
-    palisade_oci::parse("config.json", document.to_string().as_bytes()).unwrap()
+    palisade_oci::parse("config.json", document.to_string().as_bytes())
 }
 
 /// Lays a document over another one, as a JSON merge patch (RFC 7396): null takes away, lists are replaced.

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod beside;
 mod cases;
 mod config;
 mod machines;
 mod print;
+mod violations;
 
 use std::path::{Path, PathBuf};
 

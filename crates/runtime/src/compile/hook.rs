@@ -1,0 +1,60 @@
+//! `hooks`: programs beside the container's.
+
+use palisade_namespace::Kinds;
+use palisade_oci::{Hook, Spec};
+
+use super::{Draft, Violations, exec};
+use crate::host::Host;
+use crate::plan::{ExecOp, HookKind, InitOp, Plan, Step, Text};
+
+/// Refuses hooks that could not be run, before anything is done.
+pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
+    for kind in HookKind::ALL {
+        for (index, hook) in crate::hooks::of_kind(spec, kind).iter().enumerate() {
+            read(draft, &format!("/hooks/{}/{index}/", kind.name()), hook);
+        }
+    }
+}
+
+/// What a hook executes.
+struct Program {
+    path: Option<Text>,
+    arguments: Vec<Text>,
+    environment: Vec<Text>,
+}
+
+/// Reads a hook; `pointer` is in front of the names of its fields.
+fn read(draft: &mut Draft<'_>, pointer: &str, hook: &Hook) -> Program {
+    let path = &hook.path;
+    if !path.starts_with('/') {
+        draft.violations.add(format!("{pointer}path"), format_args!("{path:?} is not an absolute path"));
+    }
+    if hook.timeout.is_some_and(|seconds| seconds <= 0) {
+        draft.violations.add(format!("{pointer}timeout"), "it is not above 0");
+    }
+    let arguments = if hook.args.is_empty() { std::slice::from_ref(path) } else { &hook.args };
+    let mut texts = |name: &str, list: &[String]| -> Vec<Text> {
+        let pointer = format!("{pointer}{name}");
+        list.iter().filter_map(|entry| draft.text(&pointer, entry)).collect()
+    };
+    let (arguments, environment) = (texts("args", arguments), texts("env", &hook.env));
+    Program { path: draft.text(&format!("{pointer}path"), path), arguments, environment }
+}
+
+/// Works out how to run a hook, on the host or in the namespaces of a container's process.
+///
+/// # Errors
+/// A path that is not absolute, an argument with a NUL byte, a negative timeout.
+pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result<Plan, Violations> {
+    let mut draft = Draft::new(host);
+    if let Some((pid, kinds)) = container {
+        exec::join(&mut draft, pid, kinds);
+    }
+    let Program { path, arguments, environment } = read(&mut draft, "", hook);
+    let candidates: Vec<Text> = path.into_iter().collect();
+    draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
+    draft.init("", InitOp::CloseDescriptors { preserve: 0 });
+    draft.plan.exec.push(Step::new("", ExecOp::DefaultSignals));
+    draft.plan.exec.push(Step::new("", ExecOp::Execute { candidates, arguments, environment }));
+    Ok(draft.finish(std::path::PathBuf::new(), None)?.plan)
+}
