@@ -9,7 +9,8 @@ use crate::options::{CopyUp, Parameter};
 use crate::{Op, RootPath, Text};
 
 impl Op {
-    /// Gives the command, or the commands joined by `&&`, with `rootfs` for the container's root.
+    /// Gives the command, or the commands joined by `&&`. The container's root is `rootfs` for what is done before it
+    /// is entered, and `/` for what is only done after that.
     #[must_use]
     pub fn shell(&self) -> String {
         match self {
@@ -25,18 +26,18 @@ impl Op {
             }
             Self::Mkdir(op) => format!("mkdir -p -m {:o} {}", op.mode, inside(&op.path)),
             Self::Console { path } => {
-                let target = inside(path);
+                let target = entered(path);
                 format!("touch {target} && mount --bind \"$(tty)\" {target}")
             }
             Self::Mask { path } => {
-                let target = inside(path);
+                let target = entered(path);
                 format!(
                     "if [ -d {target} ]; then mount -t tmpfs -o ro,nosuid,nodev,noexec tmpfs {target}; \
-                     elif [ -e {target} ]; then mount --bind rootfs/dev/null {target}; fi"
+                     elif [ -e {target} ]; then mount --bind /dev/null {target}; fi"
                 )
             }
             Self::ReadOnly { path } => {
-                let target = inside(path);
+                let target = entered(path);
                 format!("if [ -e {target} ]; then mount --rbind -o ro=recursive {target} {target}; fi")
             }
             Self::PivotRoot => "cd rootfs && pivot_root . . && umount -l .".to_owned(),
@@ -47,8 +48,8 @@ impl Op {
                 }
                 line + "cd rootfs && mount --move . / && chroot ."
             }
-            Self::RootReadOnly => "mount -o remount,bind,ro rootfs".to_owned(),
-            Self::RootPropagation(propagation) => format!("mount --make-{} rootfs", propagation.word()),
+            Self::RootReadOnly => "mount -o remount,bind,ro /".to_owned(),
+            Self::RootPropagation(propagation) => format!("mount --make-{} /", propagation.word()),
         }
     }
 }
@@ -233,6 +234,12 @@ fn inside(path: &RootPath) -> String {
     quote(&format!("rootfs/{}", path.trim_start_matches('/')))
 }
 
+/// The path as it is once the root is entered.
+fn entered(path: &RootPath) -> String {
+    let path = path.to_string();
+    quote(&format!("/{}", path.trim_start_matches('/')))
+}
+
 /// Quotes what a shell would take apart.
 fn quote(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
@@ -308,7 +315,7 @@ mod tests {
                 "ln -sf pts/ptmx rootfs/dev/ptmx",
             ),
             (Op::Mkdir(Mkdir { path: inner("a;b"), mode: 0o750 }), "mkdir -p -m 750 'rootfs/a;b'"),
-            (Op::RootReadOnly, "mount -o remount,bind,ro rootfs"),
+            (Op::RootReadOnly, "mount -o remount,bind,ro /"),
         ] {
             assert_eq!(op.shell(), shell);
         }
