@@ -44,21 +44,33 @@ pub(crate) fn run(
     state: &State,
     container: Option<(&Process, Kinds)>,
 ) -> Result<()> {
-    let hooks = of_kind(spec, kind);
-    if hooks.is_empty() {
-        return Ok(());
-    }
-    let text = serde_json::to_vec(state).map_err(|error| Error::new(format!("write the state: {error}")))?;
-    for (index, hook) in hooks.iter().enumerate() {
-        let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
-        let target = container.filter(|_| inside);
-        run_one(host, hook, &text, target)
-            .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))?;
-    }
-    Ok(())
+    let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
+    let target = container.filter(|_| inside);
+    let hooks = of_kind(spec, kind).iter().enumerate();
+    hooks.into_iter().try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, target))
 }
 
-fn run_one(host: &Host, hook: &Hook, state: &[u8], container: Option<(&Process, Kinds)>) -> Result<()> {
+/// Runs the poststop hooks, each whatever becomes of the others, and gives what went wrong: the container is gone
+/// by then, and no failure brings it back.
+pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<String> {
+    let kind = HookKind::Poststop;
+    let hooks = of_kind(spec, kind).iter().enumerate();
+    let failures = hooks.filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, None).err());
+    failures.map(|error| error.to_string()).collect()
+}
+
+fn run_one(
+    host: &Host,
+    (kind, index, hook): (HookKind, usize, &Hook),
+    state: &State,
+    container: Option<(&Process, Kinds)>,
+) -> Result<()> {
+    let text = serde_json::to_vec(state).map_err(|error| Error::new(format!("write the state: {error}")))?;
+    execute_one(host, hook, &text, container)
+        .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))
+}
+
+fn execute_one(host: &Host, hook: &Hook, state: &[u8], container: Option<(&Process, Kinds)>) -> Result<()> {
     let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
     let plan = compile::hook(host, hook, target)?;
     let stdin = state_file(state)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use palisade_cgroup::Group;
 use palisade_mount::OpenRoot;
-use palisade_oci::state::Status;
+use palisade_oci::state::{State, Status};
 use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
@@ -129,6 +129,7 @@ impl Container {
         check_root(&request, compiled)?;
         let record = record(host, &request, compiled);
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
+        let spec = &request.bundle.spec;
         match make(host, request, compiled, &record, &draft) {
             Ok(started) => {
                 let Started { process, terminal, group } = started;
@@ -140,11 +141,31 @@ impl Container {
                 };
                 Ok(Created { container, process, terminal, group, warnings: compiled.warnings.clone() })
             }
-            Err(error) => match draft.directory.remove() {
-                Ok(()) => Err(error),
-                Err(also) => Err(error.hint(format_args!("and {also}"))),
-            },
+            Err(error) => Err(undo(host, spec, &record, &draft, error)),
         }
+    }
+}
+
+/// Removes what is on record of a container that was not made. Its poststop hooks undo what its other hooks may have
+/// done.
+fn undo(host: &Host, spec: &Spec, record: &Record, draft: &Draft, error: Error) -> Error {
+    let mut also: Vec<String> = draft.directory.remove().err().iter().map(Error::to_string).collect();
+    also.extend(hooks::run_poststop(host, spec, &state(record, Status::Stopped, None)));
+    match also.as_slice() {
+        [] => error,
+        also => error.hint(format_args!("and {}", also.join("; "))),
+    }
+}
+
+/// What hooks are told of a container that is being made.
+fn state(record: &Record, status: Status, process: Option<&Process>) -> State {
+    State {
+        oci_version: record.oci_version.clone(),
+        id: record.id.to_string(),
+        status,
+        pid: process.and_then(|process| u32::try_from(process.pid.as_raw_nonzero().get()).ok()),
+        bundle: record.bundle.clone(),
+        annotations: record.annotations.clone(),
     }
 }
 
@@ -160,14 +181,7 @@ fn make(
     let run_hooks = |kind: HookKind, process: &Process| {
         // These belong to the start, which finds a container that is created.
         let status = if kind == HookKind::StartContainer { Status::Created } else { Status::Creating };
-        let state = palisade_oci::state::State {
-            oci_version: record.oci_version.clone(),
-            id: record.id.to_string(),
-            status,
-            pid: u32::try_from(process.pid.as_raw_nonzero().get()).ok(),
-            bundle: record.bundle.clone(),
-            annotations: record.annotations.clone(),
-        };
+        let state = state(record, status, Some(process));
         hooks::run(host, spec, kind, &state, Some((process, record.kinds())))
     };
     let surroundings = Surroundings {

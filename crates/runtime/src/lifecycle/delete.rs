@@ -16,7 +16,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks;
 use crate::host::Host;
 use crate::id::ContainerId;
-use crate::plan::HookKind;
 use crate::record::Directory;
 
 /// How long a killed process may take to end.
@@ -32,13 +31,14 @@ pub enum Force {
 }
 
 impl Container {
-    /// Removes a container: processes where forced, cgroup, state; then runs its poststop hooks.
+    /// Removes a container: processes where forced, cgroup, state; then runs its poststop hooks and gives what went
+    /// wrong with those.
     ///
     /// A container that was made and never started needs no force.
     ///
     /// # Errors
     /// A container that runs and is not to be forced, or what could not be removed.
-    pub fn delete(mut self, host: &Host, force: Force) -> Result<()> {
+    pub fn delete(mut self, host: &Host, force: Force) -> Result<Vec<String>> {
         if force == Force::Yes {
             self.await_process()?;
         }
@@ -53,15 +53,16 @@ impl Container {
         match spec {
             Ok(spec) => self.forget(host, &spec),
             // Cut short before it was written whole: then no hook has run either.
-            Err(_) => self.directory.remove(),
+            Err(_) => self.directory.remove().map(|()| Vec::new()),
         }
     }
 
-    /// Removes a container whose first process has ended and was reaped by the caller, who still has its group.
+    /// Removes a container whose first process has ended and was reaped by the caller, who still has its group; gives
+    /// what went wrong with its poststop hooks.
     ///
     /// # Errors
     /// What could not be removed.
-    pub fn delete_ended(self, host: &Host, spec: &Spec, group: Option<Group>) -> Result<()> {
+    pub fn delete_ended(self, host: &Host, spec: &Spec, group: Option<Group>) -> Result<Vec<String>> {
         if let Some(group) = group {
             if !dies_with_its_first(spec) {
                 group.kill(Signal::KILL)?;
@@ -123,12 +124,9 @@ impl Container {
     }
 
     /// Runs the poststop hooks and removes the state.
-    fn forget(self, host: &Host, spec: &Spec) -> Result<()> {
+    fn forget(self, host: &Host, spec: &Spec) -> Result<Vec<String>> {
         self.directory.remove()?;
-        if hooks::of_kind(spec, HookKind::Poststop).is_empty() {
-            return Ok(());
-        }
-        hooks::run(host, spec, HookKind::Poststop, &self.state(Status::Stopped), None)
+        Ok(hooks::run_poststop(host, spec, &self.state(Status::Stopped)))
     }
 }
 

@@ -72,17 +72,17 @@ impl Store {
         Ok(containers)
     }
 
-    /// Removes a container of which only remains may be there.
+    /// Removes a container of which only remains may be there; gives what went wrong with its poststop hooks.
     ///
     /// # Errors
     /// As [`Container::delete`]; with force it is none that there is nothing.
-    pub fn delete(&self, host: &Host, id: &ContainerId, force: Force) -> Result<()> {
+    pub fn delete(&self, host: &Host, id: &ContainerId, force: Force) -> Result<Vec<String>> {
         match self.get(id) {
             Ok(container) => container.delete(host, force),
             Err(error) if error.kind() == ErrorKind::NotFound && force == Force::Yes => {
                 match delete::remove_rest(&self.root, id) {
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-                    other => other,
+                    Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+                    _ => Ok(Vec::new()),
                 }
             }
             Err(error) => Err(error),

@@ -20,7 +20,7 @@ impl Container {
     ///
     /// # Errors
     /// A container that is not `created`, a program that cannot be executed, a hook that fails; after a failed
-    /// poststart hook the container is stopped.
+    /// hook the container is stopped.
     pub fn start(&self, host: &Host) -> Result<()> {
         let status = self.status()?;
         if status != Status::Created {
@@ -31,7 +31,8 @@ impl Container {
         let spec = self.directory.config()?;
         let process = self.open_process()?;
         let inside = Some((&process, self.record.kinds()));
-        hooks::run(host, &spec, HookKind::StartContainer, &self.state(Status::Created), inside)?;
+        hooks::run(host, &spec, HookKind::StartContainer, &self.state(Status::Created), inside)
+            .map_err(|error| self.stop_after(error))?;
         let outcome = self.open_fifo(OUTCOME_FIFO, OFlags::RDONLY)?;
         let go = self.open_fifo(GO_FIFO, OFlags::WRONLY)?;
         // From here on a second start finds nothing to start.
@@ -52,10 +53,15 @@ impl Container {
             return Ok(());
         }
         let hooked = hooks::run(host, spec, HookKind::Poststart, &self.state(Status::Running), None);
-        hooked.map_err(|error| match self.end(Force::Yes) {
+        hooked.map_err(|error| self.stop_after(error))
+    }
+
+    /// Stops the container because a hook has failed.
+    fn stop_after(&self, error: Error) -> Error {
+        match self.end(Force::Yes) {
             Ok(()) => error.hint("the container was stopped"),
             Err(also) => error.hint(format_args!("and the container could not be stopped: {also}")),
-        })
+        }
     }
 
     fn open_fifo(&self, name: &str, flags: OFlags) -> Result<OwnedFd> {

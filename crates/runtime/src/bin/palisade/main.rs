@@ -59,7 +59,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Exec(verb) => exec::exec(verb, &store, log),
         Verb::Start(verb) => manage::start(&verb.id, &store),
         Verb::Kill(verb) => manage::kill(verb, &store),
-        Verb::Delete(verb) => manage::delete(verb, &store),
+        Verb::Delete(verb) => manage::delete(verb, &store, log),
         Verb::Pause(verb) => manage::pause(&verb.id, &store),
         Verb::Resume(verb) => manage::resume(&verb.id, &store),
         Verb::State(verb) => inspect::state(&verb.id, &store),

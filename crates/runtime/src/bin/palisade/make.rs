@@ -55,7 +55,7 @@ pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
     let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
     let end = Foreground { process: &created.process, signals: signals.as_fd(), relay }.wait()?;
     if !verb.keep {
-        created.container.delete_ended(&host, &bundle.spec, created.group)?;
+        log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
     Ok(end.code())
 }
@@ -144,7 +144,8 @@ pub(crate) fn write_pid(path: &Path, pid: i32) -> Result<()> {
 /// Removes a container that was made but could not be handed over.
 fn undo(host: &Host, created: Created, error: Error) -> Error {
     match created.container.delete(host, Force::Yes) {
-        Ok(()) => error,
+        Ok(warnings) if warnings.is_empty() => error,
+        Ok(warnings) => error.hint(format_args!("and {}", warnings.join("; "))),
         Err(also) => error.hint(format_args!("and it could not be removed: {also}")),
     }
 }

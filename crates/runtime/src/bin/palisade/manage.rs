@@ -3,6 +3,7 @@
 use palisade_runtime::{ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal};
 
 use crate::arguments::{Delete, Kill};
+use crate::log::Log;
 
 pub(crate) fn start(id: &str, store: &Store) -> Result<u8> {
     store.find(id)?.start(&Host::probe()?)?;
@@ -16,13 +17,15 @@ pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
     Ok(0)
 }
 
-pub(crate) fn delete(verb: &Delete, store: &Store) -> Result<u8> {
+pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
     let force = if verb.force { Force::Yes } else { Force::No };
     let host = Host::probe()?;
     let mut errors = Vec::new();
     for id in &verb.ids {
-        let deleted = ContainerId::new(id).and_then(|id| store.delete(&host, &id, force));
-        errors.extend(deleted.err());
+        match ContainerId::new(id).and_then(|id| store.delete(&host, &id, force)) {
+            Ok(warnings) => log.warnings(&warnings),
+            Err(error) => errors.push(error),
+        }
     }
     match errors.len() {
         0 => Ok(0),
