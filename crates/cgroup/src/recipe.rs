@@ -149,6 +149,29 @@ impl Recipe {
         self.directories.iter().any(|directory| directory.version == version)
     }
 
+    /// Leaves out the directories of that version which no limit depends on: for a user who may make groups in the
+    /// hierarchies of the other version alone.
+    #[must_use]
+    pub fn without_optional(mut self, version: Version) -> Self {
+        let is_kept =
+            |directory: &Directory| directory.version != version || directory.need == Need::Required;
+        let indices = (0..self.directories.len()).filter(|index| is_kept(&self.directories[*index]));
+        let kept: Vec<usize> = indices.collect();
+        let moved = |old: usize| kept.iter().position(|index| *index == old);
+        let move_setting = |setting: Setting| {
+            let directory = moved(setting.directory)?;
+            Some(Setting { directory, ..setting })
+        };
+        self.enable = self.enable.and_then(|enable| {
+            let directory = moved(enable.directory)?;
+            Some(Enable { directory, ..enable })
+        });
+        self.prepare = self.prepare.into_iter().filter_map(move_setting).collect();
+        self.settings = self.settings.into_iter().filter_map(move_setting).collect();
+        self.directories.retain(is_kept);
+        self
+    }
+
     /// Returns the `tasks` files of the v1 hierarchies, from the anchor; see [`crate::Group::tasks_files`].
     pub fn tasks(&self) -> impl Iterator<Item = String> {
         let v1 = self.directories.iter().filter(|directory| directory.version == Version::V1);

@@ -354,3 +354,18 @@ fn raw_files_that_are_no_limits_are_refused() {
     limits.unified.insert("cgroup.max.depth".to_owned(), "1".to_owned());
     assert!(Recipe::new(&pure_v2(), &GroupPath::root(), &limits).is_ok());
 }
+
+#[test]
+fn a_user_of_the_v2_tree_does_without_the_others() {
+    let mut limits = Limits { pids: Some(Limit::Value(9)), ..Limits::default() };
+    limits.hugetlb.insert("2MB".to_owned(), Hugetlb { limit: Some(Limit::Value(0)), reserved: None });
+    let text = recipe(&hybrid(), "/a", &limits).without_optional(Version::V1).to_string();
+    let expected = "\
+mkdir -p /sys/fs/cgroup/pids/a
+mkdir -p /sys/fs/cgroup/unified/a
+echo +hugetlb > /sys/fs/cgroup/unified/cgroup.subtree_control
+echo 9 > /sys/fs/cgroup/pids/a/pids.max
+echo 0 > /sys/fs/cgroup/unified/a/hugetlb.2MB.max
+";
+    assert_eq!(text, expected, "a limit that is asked for stays, and is then refused by the kernel");
+}

@@ -19,7 +19,9 @@ pub(super) fn plan_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, na
     let layout = &draft.host.cgroups;
     let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
     let is_v2 = layout.is_pure_v2() && !layout.hierarchies.is_empty();
-    match (is_v2, draft.plan.group.clone()) {
+    let has_groups = if is_v2 { Version::V2 } else { Version::V1 };
+    let group = draft.plan.group.clone().filter(|group| group.has_version(has_groups));
+    match (is_v2, group) {
         (true, _) if own_namespace => {
             mount_words(draft, pointer, Some("cgroup2"), Some("cgroup"), target, &words);
         }

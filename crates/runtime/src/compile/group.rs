@@ -29,6 +29,10 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
     }
     let path = path(draft, spec, request)?;
     match Recipe::new(&draft.host.cgroups, &path, &limits) {
+        Ok(recipe) if draft.host.delegation == Delegation::OwnGroup => {
+            // What was given to this user is in the v2 tree.
+            draft.plan.group = Some(recipe.without_optional(Version::V1));
+        }
         Ok(recipe) => draft.plan.group = Some(recipe),
         Err(refusals) => {
             for refusal in refusals {

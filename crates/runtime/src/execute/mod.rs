@@ -274,8 +274,11 @@ impl Host<'_> {
     /// Names the `tasks` files of the v1 groups, which may not be there yet: the directory that they are below and
     /// their paths.
     fn tasks(&self) -> Result<(Option<OwnedFd>, Vec<CString>)> {
-        let (anchor, paths): (&Path, Vec<String>) = match (&self.plan.group, &self.group) {
+        let is_made = |step: &Step<HostOp>| matches!(step.op, HostOp::MakeGroup { version: Version::V1 });
+        let to_be_made = self.plan.group.as_ref().filter(|_| !self.plan.before.iter().any(is_made));
+        let (anchor, paths): (&Path, Vec<String>) = match (to_be_made, &self.group) {
             (Some(recipe), _) => (&recipe.anchor, recipe.tasks().collect()),
+            // A user may be denied some hierarchies, and the group does without them.
             (None, Some(group)) => (group.anchor(), group.tasks().collect()),
             (None, None) => return Ok((None, Vec::new())),
         };

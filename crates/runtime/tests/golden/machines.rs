@@ -20,12 +20,15 @@ pub(crate) enum Machine {
     Hybrid,
     /// An ordinary user with ranges of sub-ids and a delegated group on v2.
     User,
+    /// The same on a machine with v1 hierarchies beside the v2 tree.
+    HybridUser,
     /// An ordinary user with nothing on v1.
     Bare,
 }
 
 impl Machine {
-    pub(crate) const ALL: [Self; 5] = [Self::V2, Self::V1, Self::Hybrid, Self::User, Self::Bare];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::V2, Self::V1, Self::Hybrid, Self::User, Self::HybridUser, Self::Bare];
     /// Those of root.
     pub(crate) const ROOTS: [Self; 3] = [Self::V2, Self::V1, Self::Hybrid];
 
@@ -35,6 +38,7 @@ impl Machine {
             Self::V1 => "root on v1",
             Self::Hybrid => "root on hybrid",
             Self::User => "user with sub-ids and a group on v2",
+            Self::HybridUser => "user with sub-ids and a group on hybrid",
             Self::Bare => "user with nothing on v1",
         }
     }
@@ -46,6 +50,7 @@ impl Machine {
             Self::V1 => root(v1()),
             Self::Hybrid => root(hybrid()),
             Self::User => Host { delegation: Delegation::OwnGroup, ..user(v2(), given_ids()) },
+            Self::HybridUser => Host { delegation: Delegation::OwnGroup, ..user(hybrid(), given_ids()) },
             Self::Bare => user(v1(), own_id()),
         }
     }
