@@ -83,6 +83,9 @@ pub(super) fn read_any(
     if surroundings.own_user {
         init.push(Step::new("", InitOp::KeepCapabilities));
     }
+    if process.user.uid != 0 {
+        init.push(Step::new("/process/user/uid", InitOp::OwnStreams { uid: process.user.uid }));
+    }
     let sets = capabilities::read(draft, process.capabilities.as_ref(), surroundings.available);
     let exec = plan_exec(draft, process, filter, sets, surroundings, &candidates, arguments, environment);
     Some(ProcessPlan { init, exec, candidates })

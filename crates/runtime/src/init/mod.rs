@@ -4,6 +4,7 @@
 //! panics and never returns into the caller: all that it needs was made before the clone.
 
 mod message;
+mod streams;
 mod terminal;
 
 use std::ffi::CStr;
@@ -163,6 +164,7 @@ impl Init<'_> {
                 Ok(())
             }
             InitOp::WorkingDirectory { path } => enter_directory(path),
+            InitOp::OwnStreams { uid } => streams::own(*uid, file_system),
             InitOp::FindProgram { candidates } => find_program(candidates),
             InitOp::CloseDescriptors { preserve } => self.close_descriptors(*preserve),
             InitOp::AwaitStart { go, outcome } => self.await_start(*go, *outcome),

@@ -317,6 +317,12 @@ pub enum InitOp {
         /// The path in the container.
         path: Text,
     },
+    /// Gives stdin, stdout and stderr to the user of the program, where they are pipes or the container's own
+    /// terminal, so that it can open them again by their names in /dev.
+    OwnStreams {
+        /// The user id.
+        uid: u32,
+    },
     /// Checks that one of the candidates is there and can be executed.
     FindProgram {
         /// The paths that `execvp(3)` would try.

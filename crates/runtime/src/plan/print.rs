@@ -168,6 +168,7 @@ impl fmt::Display for InitOp {
             Self::KeepCapabilities => f.write_str("keep capabilities over the exec"),
             Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
             Self::WorkingDirectory { path } => write!(f, "change to {path}"),
+            Self::OwnStreams { uid } => write!(f, "give the standard streams to user {uid}"),
             Self::FindProgram { candidates } => match candidates.as_slice() {
                 [one] => write!(f, "check {one}"),
                 several => write!(f, "search {} places for the program", several.len()),
