@@ -27,6 +27,89 @@ pub(crate) struct Arguments {
 pub(crate) enum Verb {
     /// Run a program in a new container
     Run(Box<RunArguments>),
+    /// List containers
+    Ps(List),
+    /// Run one more program in a container
+    Exec(Exec),
+    /// Send a signal to a container's first process
+    Kill(Kill),
+    /// Remove containers that have ended
+    Rm(Remove),
+    /// Print what a container of the background has written
+    Logs(Logs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Show those that have ended, too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a person
+    Table,
+    /// For a program
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// The container's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The program and its arguments
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) command: Vec<String>,
+    /// Let the program read standard input
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give the program a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Set a variable of the environment, or pass one on
+    #[arg(short, long, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Working directory in the container
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) workdir: Option<String>,
+    /// Run as this user, by number or by name in the container
+    #[arg(short, long, value_name = "USER[:GROUP]")]
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Kill {
+    /// The containers' names
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// A signal by name or number
+    #[arg(short, long, default_value = "KILL")]
+    pub(crate) signal: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The containers' names
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    /// Kill a container that runs; it is no error when there is none
+    #[arg(short, long)]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The container's name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Wait for more until the container ends
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 #[derive(Debug, Args)]

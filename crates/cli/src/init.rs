@@ -22,7 +22,7 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> E
         say("init: no program");
         return ExitCode::from(125);
     };
-    let _mask = signal::block_all();
+    let mask = signal::block_all();
     let signals = match signal::descriptor() {
         Ok(signals) => signals,
         Err(errno) => {
@@ -31,7 +31,10 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> E
         }
     };
     // A process group of its own: what a terminal sends arrives there once, and not by way of init too.
+    // It inherits the mask as well; what is sent to process 1 in this moment is lost, as before init had begun.
+    signal::restore(mask);
     let spawned = Command::new(&program).args(arguments).process_group(0).spawn();
+    let _mask = signal::block_all();
     let child = match spawned {
         Ok(child) => child,
         Err(error) => {
@@ -59,6 +62,10 @@ fn give_terminal(child: Pid) {
 
 fn watch(child: Pid, signals: BorrowedFd<'_>) -> u8 {
     loop {
+        // Before the first wait, too: the program may have ended before SIGCHLD was blocked.
+        if let Some(code) = reap(child) {
+            return code;
+        }
         let mut poll = [PollFd::from_borrowed_fd(signals, PollFlags::IN)];
         match rustix::event::poll(&mut poll, None) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -70,9 +77,6 @@ fn watch(child: Pid, signals: BorrowedFd<'_>) -> u8 {
                 // It may have ended already.
                 let _passed = kill_process(child, signal);
             }
-        }
-        if let Some(code) = reap(child) {
-            return code;
         }
     }
 }

@@ -2,15 +2,22 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod background;
 mod config;
+mod end;
+mod exec;
 mod flags;
 mod host_image;
 mod image;
 mod init;
+mod list;
+mod log;
 mod machine;
+mod manage;
 mod name;
 mod output;
 mod run;
+mod table;
 mod user;
 
 use std::process::ExitCode;
@@ -26,9 +33,13 @@ const OWN_ERROR: u8 = 125;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|verb| verb == init::VERB) {
+    let verb = words.next();
+    if verb.as_ref().is_some_and(|verb| verb == init::VERB) {
         // The -- that ends this program's own words.
         return init::main(words.skip(1));
+    }
+    if let (true, Some(root)) = (verb.is_some_and(|verb| verb == background::VERB), words.next()) {
+        return ExitCode::from(background::monitor(root.into()));
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -48,6 +59,11 @@ fn dispatch(arguments: &Arguments) -> Result<u8> {
     match &arguments.verb {
         None => output::print(&Arguments::command().render_long_help().to_string()).map(|()| 0),
         Some(Verb::Run(flags)) => run::run(flags, &store),
+        Some(Verb::Ps(verb)) => list::list(verb, &store),
+        Some(Verb::Exec(verb)) => exec::exec(verb, &store),
+        Some(Verb::Kill(verb)) => manage::kill(verb, &store),
+        Some(Verb::Rm(verb)) => manage::remove(verb, &store),
+        Some(Verb::Logs(verb)) => manage::logs(verb, &store),
     }
 }
 

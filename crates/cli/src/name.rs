@@ -20,7 +20,12 @@ const TRIES: usize = 50;
 /// Takes the name that was asked for, or makes one that no container has.
 pub(crate) fn choose(wanted: Option<&str>, store: &Store) -> Result<ContainerId> {
     if let Some(name) = wanted {
-        return ContainerId::new(name).map_err(|error| error.context("--name"));
+        let name = ContainerId::new(name).map_err(|error| error.context("--name"))?;
+        if store.root().join(name.as_str()).exists() {
+            return Err(Error::new(format!("--name {name}: there is a container of that name"))
+                .hint(format_args!("pal rm -f {name} removes it")));
+        }
+        return Ok(name);
     }
     for _ in 0..TRIES {
         let name = ContainerId::new(&make(random()?))?;

@@ -4,14 +4,20 @@ use std::io::Write;
 
 use palisade_runtime::{Error, Result};
 
+use crate::log::Reader;
+
 /// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes()).map(drop)
+}
+
+/// Prints bytes to standard output and tells whether anybody reads on.
+pub(crate) fn print_bytes(bytes: &[u8]) -> Result<Reader> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::new(format!("write standard output: {error}")))
-        }
-        _ => Ok(()),
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(Reader::Present),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Error::new(format!("write standard output: {error}"))),
     }
 }
 

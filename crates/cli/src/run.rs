@@ -1,13 +1,14 @@
 //! `run`: from flags to a container in the foreground, in the background, or only shown.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use palisade_runtime::compile::{Begin, Compiled, EnterRoot};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Foreground, Host, Relay,
-    Result, Store, ran_out_of_memory,
+    Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
+    Host, Relay, Result, Store, ran_out_of_memory,
 };
 use palisade_sys::signal;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ pub(crate) enum Keep {
 impl Order {
     /// Works out what is to be done.
     pub(crate) fn new(flags: &RunArguments, host: &Host, store: &Store) -> Result<Self> {
+        check(flags)?;
         let image = Image::parse(&flags.image)?;
         let id = crate::name::choose(flags.name.as_deref(), store)?;
         let account = Database::read(image.directory())?.find(flags.user.as_deref())?;
@@ -126,6 +128,9 @@ pub(crate) fn run(flags: &RunArguments, store: &Store) -> Result<u8> {
     if flags.dry_run {
         return show(flags, &order, &host, store);
     }
+    if flags.detach {
+        return crate::background::launch(&order, store);
+    }
     foreground(flags, &order, &host, store)
 }
 
@@ -179,12 +184,43 @@ const FLAGS: [(&str, &str); 13] = [
     ("/mounts", "-v or --tmpfs"),
 ];
 
-fn name_flags(error: &Error) -> Error {
+/// Names the flag in front of an error about a place of the configuration.
+pub(crate) fn name_flags(error: &Error) -> Error {
     let message = error.to_string();
+    let message = message.strip_prefix("config.json: ").unwrap_or(&message);
+    let message = message.strip_prefix("/process/args: ").unwrap_or(message);
     match FLAGS.iter().find(|(pointer, _)| message.starts_with(pointer)) {
         Some((_, flag)) => Error::of(error.kind(), format!("{flag}: {message}")),
         None => Error::of(error.kind(), message),
     }
+}
+
+/// Flags that contradict each other.
+fn check(flags: &RunArguments) -> Result<()> {
+    if flags.detach && flags.interactive {
+        return Err(
+            Error::new("-d and -i exclude each other").hint("a container of the background reads nothing")
+        );
+    }
+    if flags.detach && flags.explain && !flags.dry_run {
+        return Err(Error::new("-d and --explain exclude each other")
+            .hint("there is nobody to tell, but with --dry-run"));
+    }
+    let allowed = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
+    match &flags.hostname {
+        Some(name) if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) => {
+            Err(Error::new(format!("--hostname {name:?}: wanted at most 64 letters, digits and - . _")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How many times a person may ask in vain before the program is killed.
+pub(crate) const PATIENCE: u32 = 2;
+
+/// Relays a terminal, in both directions or its output alone.
+pub(crate) fn relay(master: OwnedFd, interactive: bool) -> Result<Relay> {
+    if interactive { Relay::begin(master) } else { Relay::begin_output(master) }
 }
 
 fn foreground(flags: &RunArguments, order: &Order, host: &Host, store: &Store) -> Result<u8> {
@@ -201,26 +237,38 @@ fn foreground(flags: &RunArguments, order: &Order, host: &Host, store: &Store) -
     let explain = flags.explain.then(|| Explain::new(&compiled.plan));
     let observe = |event: Event| {
         if let Some(text) = explain.as_ref().and_then(|explain| explain.text(event)) {
-            eprintln!("{text}");
+            // A reader that has gone away must not end the start half way.
+            let _told = writeln!(std::io::stderr().lock(), "{text}");
         }
     };
     if flags.explain {
         request.observe = Some(&observe);
     }
-    let mut created = Container::create_compiled(host, request, &compiled)?;
-    let relay = match created.terminal.take() {
-        Some(master) => Some(Relay::begin(master)?),
-        None => None,
-    };
-    let end = Foreground { process: &created.process, signals: signals.as_fd(), relay }.wait()?;
-    let Created { container, group, .. } = created;
-    if let Some(group) = &group
-        && ran_out_of_memory(group)?
-    {
-        say(out_of_memory(order));
+    let mut created =
+        Container::create_compiled(host, request, &compiled).map_err(|error| name_flags(&error))?;
+    match attend(&mut created, signals.as_fd(), order) {
+        Ok(end) => {
+            let Created { container, group, .. } = created;
+            if let Some(group) = &group
+                && ran_out_of_memory(group)?
+            {
+                say(out_of_memory(order));
+            }
+            container.delete_ended(host, &bundle.spec, group)?.iter().for_each(say);
+            Ok(end.code())
+        }
+        Err(error) => match created.container.delete(host, Force::Yes) {
+            Ok(_) => Err(error),
+            Err(also) => Err(error.hint(format_args!("and the container could not be removed: {also}"))),
+        },
     }
-    container.delete_ended(host, &bundle.spec, group)?;
-    Ok(end.code())
+}
+
+/// Stays with the program until it ends.
+fn attend(created: &mut Created, signals: BorrowedFd<'_>, order: &Order) -> Result<End> {
+    let interactive = order.input == Input::Caller;
+    let relay = created.terminal.take().map(|master| relay(master, interactive)).transpose()?;
+    Foreground { process: &created.process, signals, relay, patience: Some(PATIENCE) }.wait()
 }
 
 /// Says that the kernel ended processes for want of memory.

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use palisade_cgroup::GroupPath;
@@ -122,13 +123,28 @@ impl Draft {
 }
 
 fn make_root(root: &Path) -> Result<()> {
-    if rustix::fs::accessat(CWD, root, rustix::fs::Access::EXISTS, AtFlags::empty()).is_ok() {
-        return Ok(());
+    match rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(status) => return check_owner(root, &status),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(Error::call(format_args!("stat {}", root.display()), errno)),
     }
-    std::fs::create_dir_all(root).during(format_args!("mkdir {}", root.display())).map_err(|error| {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(if rustix::process::geteuid().is_root() { 0o755 } else { 0o700 });
+    builder.create(root).during(format_args!("mkdir {}", root.display())).map_err(|error| {
         error
             .hint("state is kept there; --root or, for an ordinary user, XDG_RUNTIME_DIR names another place")
     })
+}
+
+/// A directory below /tmp may have been made by anybody, to lead an ordinary user's containers astray.
+fn check_owner(root: &Path, status: &rustix::fs::Stat) -> Result<()> {
+    let own = rustix::process::geteuid().as_raw();
+    // A link to elsewhere is fine where root made it, /run among them.
+    if [0, own].contains(&status.st_uid) {
+        return Ok(());
+    }
+    let message = format!("the state directory {} belongs to user {}", root.display(), status.st_uid);
+    Err(Error::new(message).hint("name another one by --root or XDG_RUNTIME_DIR"))
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8], path: &Path) -> Result<()> {

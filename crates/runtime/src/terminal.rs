@@ -33,9 +33,7 @@ impl Relay {
     /// A terminal whose modes cannot be set.
     pub fn begin(master: OwnedFd) -> Result<Self> {
         let stdin = rustix::stdio::stdin();
-        let flags = rustix::fs::fcntl_getfl(&master).during("fcntl")?;
-        rustix::fs::fcntl_setfl(&master, flags | rustix::fs::OFlags::NONBLOCK).during("fcntl")?;
-        let mut relay = Self { master, before: None, input: Input::Open, to_container: Vec::new() };
+        let mut relay = Self::with(master, Input::Open)?;
         if rustix::termios::isatty(stdin) {
             let before = rustix::termios::tcgetattr(stdin).during("tcgetattr")?;
             let mut raw = before.clone();
@@ -45,6 +43,22 @@ impl Relay {
             relay.resize();
         }
         Ok(relay)
+    }
+
+    /// Begins with the output alone: stdin stays as it is and nothing is read from it.
+    ///
+    /// # Errors
+    /// A master that is no terminal.
+    pub fn begin_output(master: OwnedFd) -> Result<Self> {
+        let mut relay = Self::with(master, Input::Ended)?;
+        relay.resize();
+        Ok(relay)
+    }
+
+    fn with(master: OwnedFd, input: Input) -> Result<Self> {
+        let flags = rustix::fs::fcntl_getfl(&master).during("fcntl")?;
+        rustix::fs::fcntl_setfl(&master, flags | rustix::fs::OFlags::NONBLOCK).during("fcntl")?;
+        Ok(Self { master, before: None, input, to_container: Vec::new() })
     }
 
     /// Gives the container's terminal the size of the caller's.

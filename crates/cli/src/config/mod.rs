@@ -13,7 +13,7 @@ use crate::machine::Machine;
 use crate::user::Account;
 
 pub(crate) use resources::controllers;
-pub(crate) use spec::build;
+pub(crate) use spec::{COMMAND, IMAGE, build};
 
 /// What a configuration depends on beside the flags.
 #[derive(Debug)]

@@ -11,7 +11,10 @@ use crate::image::Image;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The annotation that keeps what the container was made of.
-const IMAGE: &str = "palisade.image";
+pub(crate) const IMAGE: &str = "palisade.image";
+
+/// The annotation that keeps what was asked to run.
+pub(crate) const COMMAND: &str = "palisade.command";
 
 /// Makes the configuration.
 ///
@@ -23,7 +26,7 @@ pub(crate) fn build(flags: &RunArguments, facts: &Facts<'_>) -> Result<Value> {
         "process": process(flags, facts)?,
         "hostname": flags.hostname.as_deref().unwrap_or(facts.name),
         "mounts": mounts::mounts(flags, facts)?,
-        "annotations": { IMAGE: facts.image.name() },
+        "annotations": { IMAGE: facts.image.name(), COMMAND: command(flags).join(" ") },
         "linux": linux(flags, facts)?,
     });
     if let Image::Directory(path) = facts.image {
@@ -66,10 +69,12 @@ fn process(flags: &RunArguments, facts: &Facts<'_>) -> Result<Value> {
 }
 
 fn arguments(flags: &RunArguments) -> Vec<&str> {
-    let command = flags.command.iter().map(String::as_str);
-    let command: Vec<&str> = if flags.command.is_empty() { vec!["sh"] } else { command.collect() };
     let init: &[&str] = if flags.init { &[mounts::INIT, crate::init::VERB, "--"] } else { &[] };
-    init.iter().copied().chain(command).collect()
+    init.iter().copied().chain(command(flags)).collect()
+}
+
+fn command(flags: &RunArguments) -> Vec<&str> {
+    if flags.command.is_empty() { vec!["sh"] } else { flags.command.iter().map(String::as_str).collect() }
 }
 
 /// The environment: what every program expects, then what was asked for, each name once.
@@ -134,7 +139,10 @@ fn linux(flags: &RunArguments, facts: &Facts<'_>) -> Result<Value> {
 
 fn namespaces(flags: &RunArguments, facts: &Facts<'_>) -> Value {
     use palisade_namespace::Kind;
-    let mut kinds = vec![Kind::Mount, Kind::Pid, Kind::Ipc, Kind::Uts, Kind::Cgroup];
+    let mut kinds = vec![Kind::Mount, Kind::Pid, Kind::Ipc, Kind::Uts];
+    if !facts.host.missing_namespaces.contains(Kind::Cgroup) {
+        kinds.push(Kind::Cgroup);
+    }
     if flags.net == Net::None {
         kinds.push(Kind::Net);
     }
@@ -166,7 +174,7 @@ pub(crate) mod tests {
 
     use clap::Parser;
     use palisade_cgroup::{Controller, Layout};
-    use palisade_namespace::MapFacts;
+    use palisade_namespace::{Kinds, MapFacts};
     use palisade_runtime::{Delegation, Host};
 
     use super::*;
@@ -201,6 +209,7 @@ pub(crate) mod tests {
                 subgid: Vec::new(),
                 helpers: None,
             },
+            missing_namespaces: Kinds::NONE,
         }
     }
 

@@ -64,8 +64,9 @@ impl fmt::Display for Bytes {
     /// Prints whole units where that is exact, and one decimal otherwise.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0;
-        if let Some((letter, factor)) =
-            UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes.is_multiple_of(*factor))
+        if let Some((letter, factor)) = UNITS
+            .iter()
+            .find(|(_, factor)| bytes >= *factor && bytes / *factor < 10_000 && bytes.is_multiple_of(*factor))
         {
             return write!(f, "{}{}", bytes / factor, letter.to_ascii_uppercase());
         }
@@ -112,9 +113,14 @@ mod tests {
 
     #[test]
     fn sizes_are_shown_short() {
-        for (bytes, text) in
-            [(64 << 20, "64M"), (3 << 29, "1536M"), (1000, "1000"), (1500, "1.4K"), (1 << 30, "1G")]
-        {
+        for (bytes, text) in [
+            (64 << 20, "64M"),
+            (3 << 29, "1536M"),
+            (1000, "1000"),
+            (1500, "1.4K"),
+            (1 << 30, "1G"),
+            (24_684_084 << 10, "23.5G"),
+        ] {
             assert_eq!(Bytes(bytes).to_string(), text);
         }
     }

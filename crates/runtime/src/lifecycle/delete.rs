@@ -63,13 +63,21 @@ impl Container {
     /// # Errors
     /// What could not be removed.
     pub fn delete_ended(self, host: &Host, spec: &Spec, group: Option<Group>) -> Result<Vec<String>> {
-        if let Some(group) = group {
-            if !dies_with_its_first(spec) {
-                group.kill(Signal::KILL)?;
-            }
-            group.remove()?;
-        }
+        self.settle(spec, group)?;
         self.forget(host, spec)
+    }
+
+    /// Ends what is left of a container whose first process has ended and was reaped by the caller, and removes its
+    /// group. What is on record stays, until [`Container::delete`].
+    ///
+    /// # Errors
+    /// What could not be removed.
+    pub fn settle(&self, spec: &Spec, group: Option<Group>) -> Result<()> {
+        let Some(group) = group else { return Ok(()) };
+        if !dies_with_its_first(spec) {
+            group.kill(Signal::KILL)?;
+        }
+        Ok(group.remove()?)
     }
 
     /// Waits until whoever makes the container has its process on record, or has ended.

@@ -40,6 +40,8 @@ pub struct Foreground<'a> {
     pub signals: BorrowedFd<'a>,
     /// The terminal that is relayed.
     pub relay: Option<Relay>,
+    /// How many SIGINT and SIGTERM are passed on before the next one kills; none passes on all that come.
+    pub patience: Option<u32>,
 }
 
 impl Foreground<'_> {
@@ -93,12 +95,31 @@ impl Foreground<'_> {
                 relay.resize();
                 continue;
             }
+            let signal = self.insist(signal);
             match rustix::process::pidfd_send_signal(&self.process.pidfd, signal) {
                 Ok(()) | Err(Errno::SRCH) => {}
                 Err(errno) => return Err(Error::call(format_args!("pass signal {number} on"), errno)),
             }
         }
         Ok(())
+    }
+}
+
+impl Foreground<'_> {
+    /// Turns a request to end into SIGKILL once patience has run out: the first process of a pid namespace is spared
+    /// all signals that it has no handler for.
+    fn insist(&mut self, signal: Signal) -> Signal {
+        if !matches!(signal, Signal::INT | Signal::TERM) {
+            return signal;
+        }
+        match &mut self.patience {
+            None => signal,
+            Some(0) => Signal::KILL,
+            Some(left) => {
+                *left -= 1;
+                signal
+            }
+        }
     }
 }
 

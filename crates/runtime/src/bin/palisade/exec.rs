@@ -48,7 +48,8 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     if verb.detach {
         return Ok(0);
     }
-    let end = Foreground { process: &started.process, signals: signals.as_fd(), relay }.wait()?;
+    let end =
+        Foreground { process: &started.process, signals: signals.as_fd(), relay, patience: None }.wait()?;
     Ok(end.code())
 }
 

@@ -1,5 +1,6 @@
 //! `create` and `run`.
 
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -53,7 +54,8 @@ pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
         _ => None,
     };
     let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let end = Foreground { process: &created.process, signals: signals.as_fd(), relay }.wait()?;
+    let end =
+        Foreground { process: &created.process, signals: signals.as_fd(), relay, patience: None }.wait()?;
     if !verb.keep {
         log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
@@ -65,24 +67,15 @@ fn load(verb: &Make) -> Result<Bundle> {
     Bundle::load(&verb.bundle)
 }
 
-/// A descriptor that is not open cannot be passed on, nor one of this program's own: those close on exec.
+/// A descriptor that is not open cannot be passed on.
 pub(crate) fn check_descriptors(preserve: u32) -> Result<()> {
-    match (3..3 + preserve).find(|number| !is_inherited(*number)) {
-        Some(number) => {
-            Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")))
+    for number in 3..3 + preserve {
+        let path = format!("/proc/self/fd/{number}");
+        if std::fs::symlink_metadata(&path).is_err() {
+            return Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")));
         }
-        None => Ok(()),
     }
-}
-
-/// Reads the flags of a descriptor, `proc_pid_fdinfo(5)`.
-fn is_inherited(number: u32) -> bool {
-    /// `O_CLOEXEC` on all machines that this program is built for.
-    const CLOSES_ON_EXEC: u32 = 0o2_000_000;
-    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
-    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
-    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
-    flags.is_some_and(|flags| flags & CLOSES_ON_EXEC == 0)
+    Ok(())
 }
 
 fn wants_terminal(bundle: &Bundle) -> bool {
@@ -119,7 +112,8 @@ fn make(
     let explain = Explain::new(&compiled.plan);
     let observe = |event: Event| {
         if let (true, Some(text)) = (verb.explain, explain.text(event)) {
-            eprintln!("{text}");
+            // A reader of standard error that has gone away must not end the start half way.
+            let _told = writeln!(std::io::stderr().lock(), "{text}");
         }
         if let (true, Some(line)) = (log.tells_steps(), explain.line(event)) {
             log.debug(&line);

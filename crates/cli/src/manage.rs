@@ -1,0 +1,76 @@
+//! `kill`, `rm`, `logs`: what is done to a container that is there.
+
+use palisade_oci::state::Status;
+use palisade_runtime::{
+    Container, ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal,
+};
+
+use crate::arguments::{Kill, Logs, Remove};
+use crate::log::{self, Follow};
+use crate::output::{print, say};
+
+pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
+    let signal = parse_signal(&verb.signal).map_err(|error| error.context("--signal"))?;
+    each(&verb.names, |name| store.find(name)?.kill(signal, Reach::First))
+}
+
+pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
+    let host = Host::probe()?;
+    each(&verb.names, |name| {
+        let id = ContainerId::new(name)?;
+        match store.get(&id) {
+            Ok(container) if verb.force => end(&container)?,
+            Ok(container) => check_ended(&container)?,
+            // Of a start that was cut short there may be remains.
+            Err(error) if error.kind() == ErrorKind::NotFound && verb.force => {}
+            Err(error) => return Err(error),
+        }
+        let force = if verb.force { Force::Yes } else { Force::No };
+        match store.delete(&host, &id, force) {
+            // Its own monitor was quicker.
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            other => other?,
+        }
+        .iter()
+        .for_each(say);
+        print(&format!("{name}\n"))
+    })
+}
+
+/// Kills a container and lets its monitor finish, so that two do not remove at once.
+fn end(container: &Container) -> Result<()> {
+    match container.kill(rustix::process::Signal::KILL, Reach::First) {
+        Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
+        _ => {}
+    }
+    log::await_monitor(container.state_directory())
+}
+
+fn check_ended(container: &Container) -> Result<()> {
+    match container.status()? {
+        Status::Stopped => log::await_monitor(container.state_directory()),
+        Status::Created => Ok(()),
+        status => {
+            let id = &container.record().id;
+            Err(Error::new(format!("container {id} is {status}"))
+                .hint(format_args!("pal rm -f {id} ends it")))
+        }
+    }
+}
+
+pub(crate) fn logs(verb: &Logs, store: &Store) -> Result<u8> {
+    let follow = if verb.follow { Follow::Yes } else { Follow::No };
+    log::show(&store.find(&verb.name)?, follow).map(|()| 0)
+}
+
+/// Goes through all names; each failure is told, and makes the whole one.
+fn each(names: &[String], act: impl Fn(&str) -> Result<()>) -> Result<u8> {
+    let mut code = 0;
+    for name in names {
+        if let Err(error) = act(name) {
+            say(error);
+            code = crate::OWN_ERROR;
+        }
+    }
+    Ok(code)
+}
