@@ -142,7 +142,6 @@ fn a_hook_that_fails_ends_the_start_and_leaves_nothing() {
             if message.contains("timeout") && !matches!(*kind, "createRuntime" | "startContainer") {
                 continue;
             }
-            let path = hook["path"].as_str().expect("a path").to_owned();
             let bundle = bundle.variant(&case, |config| config["hooks"][kind] = json!([hook]));
             let call = case.palisade().args(["run", "--detach", "--bundle"]).arg(bundle.path());
             let id = case.unused_id();
@@ -151,10 +150,7 @@ fn a_hook_that_fails_ends_the_start_and_leaves_nothing() {
             assert!(begin.elapsed() < Duration::from_secs(20), "{said}");
             let line = said.refusal_line().unwrap_or_else(|fault| panic!("{kind} {hook}: {fault}: {said}"));
             let place = format!("/hooks/{kind}/0");
-            assert!(
-                line.contains(&place) && line.contains(&path) && line.contains(message),
-                "{kind} {hook}: {line}"
-            );
+            assert!(line.contains(&place) && line.contains(message), "{kind} {hook}: {line}");
             case.expect_nothing_left(&format_args!("{kind} {hook}"));
         }
     }

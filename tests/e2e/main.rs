@@ -3,6 +3,8 @@
 //! `cargo xtask test` starts it in each tier, with the programs under test and the place in the environment.
 #![forbid(unsafe_code)]
 
+mod cgroups;
+mod exec;
 mod hooks;
 mod killed_runtime;
 mod lifecycle;
@@ -12,3 +14,4 @@ mod places;
 mod process;
 mod programs;
 mod refusals;
+mod security;

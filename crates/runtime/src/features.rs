@@ -1,7 +1,7 @@
 //! What this build on this kernel can do, features.md of the runtime specification.
 
 use palisade_cgroup::{Controller, Home, Layout};
-use palisade_namespace::Kind;
+use palisade_namespace::{Kind, Kinds};
 use palisade_oci::Capability;
 use palisade_oci::features::{
     CgroupFeatures, Enabled, Features, IntelRdtFeatures, LinuxFeatures, MountExtensions, SeccompFeatures,
@@ -26,7 +26,7 @@ pub fn features() -> Result<Features> {
 }
 
 fn linux() -> Result<LinuxFeatures> {
-    let missing = crate::host::missing_namespaces();
+    let missing = missing_namespaces();
     let no = || Some(Enabled { enabled: Some(false) });
     let kinds = Kind::ALL.into_iter().filter(|kind| !missing.contains(*kind));
     Ok(LinuxFeatures {
@@ -89,4 +89,14 @@ fn seccomp() -> SeccompFeatures {
             "SECCOMP_FILTER_FLAG_TSYNC",
         ]),
     }
+}
+
+/// The kinds of namespace that this kernel was built without. A start does not look: it would cost more than all other
+/// probing, and the kernel says so itself.
+fn missing_namespaces() -> Kinds {
+    let is_missing = |kind: &Kind| {
+        let path = format!("/proc/self/ns/{}", kind.proc_name());
+        rustix::fs::statat(rustix::fs::CWD, &path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_err()
+    };
+    Kind::ALL.into_iter().filter(is_missing).collect()
 }

@@ -28,8 +28,6 @@ pub struct Host {
     pub delegation: Delegation,
     /// What maps of ids this user may write.
     pub maps: MapFacts,
-    /// The kinds of namespace that the kernel has, which is all of them but on a kernel built otherwise.
-    pub missing_namespaces: palisade_namespace::Kinds,
 }
 
 /// Where this process may make cgroups.
@@ -73,7 +71,6 @@ impl Host {
             delegation,
             maps: map_facts(uid, gid, capabilities)?,
             cgroups,
-            missing_namespaces: missing_namespaces(),
         })
     }
 
@@ -164,14 +161,4 @@ fn user_name(uid: u32) -> Option<String> {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
     })
-}
-
-pub(crate) fn missing_namespaces() -> palisade_namespace::Kinds {
-    palisade_namespace::Kind::ALL
-        .into_iter()
-        .filter(|kind| {
-            let path = format!("/proc/self/ns/{}", kind.proc_name());
-            rustix::fs::statat(rustix::fs::CWD, &path, rustix::fs::AtFlags::SYMLINK_NOFOLLOW).is_err()
-        })
-        .collect()
 }

@@ -139,10 +139,7 @@ fn linux(flags: &RunArguments, facts: &Facts<'_>) -> Result<Value> {
 
 fn namespaces(flags: &RunArguments, facts: &Facts<'_>) -> Value {
     use palisade_namespace::Kind;
-    let mut kinds = vec![Kind::Mount, Kind::Pid, Kind::Ipc, Kind::Uts];
-    if !facts.host.missing_namespaces.contains(Kind::Cgroup) {
-        kinds.push(Kind::Cgroup);
-    }
+    let mut kinds = vec![Kind::Mount, Kind::Pid, Kind::Ipc, Kind::Uts, Kind::Cgroup];
     if flags.net == Net::None {
         kinds.push(Kind::Net);
     }
@@ -174,7 +171,7 @@ pub(crate) mod tests {
 
     use clap::Parser;
     use palisade_cgroup::{Controller, Layout};
-    use palisade_namespace::{Kinds, MapFacts};
+    use palisade_namespace::MapFacts;
     use palisade_runtime::{Delegation, Host};
 
     use super::*;
@@ -209,7 +206,6 @@ pub(crate) mod tests {
                 subgid: Vec::new(),
                 helpers: None,
             },
-            missing_namespaces: Kinds::NONE,
         }
     }
 

@@ -24,11 +24,6 @@ pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Namespaces {
     for (index, namespace) in spec.linux.namespaces.iter().enumerate() {
         let pointer = format!("/linux/namespaces/{index}");
         let kind = kind_of(namespace.kind);
-        if draft.host.missing_namespaces.contains(kind) {
-            draft
-                .violations
-                .add(format!("{pointer}/type"), format_args!("this kernel has no {kind} namespaces"));
-        }
         if named.iter().any(|(other, _)| *other == kind) {
             draft.violations.add(pointer, format_args!("the {kind} namespace is listed twice"));
             continue;

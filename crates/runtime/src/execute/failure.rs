@@ -16,7 +16,12 @@ pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Erro
     if let InitOp::Await { .. } = planned.op {
         return Error::call("wait for the runtime", errno);
     }
-    hinted(Error::call(format_args!("{}: {step}", planned.op), errno), errno).context(&planned.origin)
+    let error = Error::call(format_args!("{}: {step}", planned.op), errno);
+    let hinted = match planned.op {
+        InitOp::Unshare { .. } | InitOp::Fork { .. } => hinted_kinds(error, errno),
+        _ => hinted(error, errno),
+    };
+    hinted.context(&planned.origin)
 }
 
 /// Words the failure of a file-system operation.
@@ -73,5 +78,15 @@ pub(super) fn hinted(error: Error, errno: Errno) -> Error {
             error.hint("a limit in /proc/sys/user or the nesting of 32 namespaces")
         }
         _ => error,
+    }
+}
+
+/// Adds what an invalid argument means where namespaces are made.
+pub(super) fn hinted_kinds(error: Error, errno: Errno) -> Error {
+    match errno {
+        Errno::INVAL => {
+            error.hint("the kernel may be built without one of these kinds; /proc/self/ns has those it has")
+        }
+        _ => hinted(error, errno),
     }
 }

@@ -262,7 +262,7 @@ impl Host<'_> {
         let spawned = clone::spawn(self.plan.clone.flags(), into, &mut || work.run()).map_err(|errno| {
             let kinds = self.plan.clone;
             let what = format!("clone3 with new namespaces {kinds}");
-            failure::hinted(Error::call(what, errno), errno)
+            failure::hinted_kinds(Error::call(what, errno), errno)
         });
         let left = self.leave_pid_namespace();
         let spawned = spawned?;

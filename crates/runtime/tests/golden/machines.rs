@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use palisade_cgroup::Layout;
-use palisade_namespace::{Helpers, Kinds, MapFacts, SubIdRange};
+use palisade_namespace::{Helpers, MapFacts, SubIdRange};
 use palisade_runtime::{Delegation, Host};
 
 /// All capabilities of Linux 5.9 and later.
@@ -72,7 +72,6 @@ fn root(cgroups: Layout) -> Host {
             subgid: Vec::new(),
             helpers: None,
         },
-        missing_namespaces: Kinds::NONE,
     }
 }
 
@@ -85,7 +84,6 @@ fn user(cgroups: Layout, maps: MapFacts) -> Host {
         cgroups,
         delegation: Delegation::Nowhere,
         maps,
-        missing_namespaces: Kinds::NONE,
     }
 }
 

@@ -67,15 +67,24 @@ fn load(verb: &Make) -> Result<Bundle> {
     Bundle::load(&verb.bundle)
 }
 
-/// A descriptor that is not open cannot be passed on.
+/// A descriptor that is not open cannot be passed on, nor one of this program's own: those close on exec.
 pub(crate) fn check_descriptors(preserve: u32) -> Result<()> {
-    for number in 3..3 + preserve {
-        let path = format!("/proc/self/fd/{number}");
-        if std::fs::symlink_metadata(&path).is_err() {
-            return Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")));
+    match (3..3 + preserve).find(|number| !is_inherited(*number)) {
+        Some(number) => {
+            Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")))
         }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Reads the flags of a descriptor, `proc_pid_fdinfo(5)`.
+fn is_inherited(number: u32) -> bool {
+    /// `O_CLOEXEC` on all machines that this program is built for.
+    const CLOSES_ON_EXEC: u32 = 0o2_000_000;
+    let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    flags.is_some_and(|flags| flags & CLOSES_ON_EXEC == 0)
 }
 
 fn wants_terminal(bundle: &Bundle) -> bool {
