@@ -49,11 +49,12 @@ pub(super) fn plan(
         draft.init("/hooks", InitOp::Await { point: Point::Hooks });
     }
     enter_root(draft, request);
+    plan_terminal(draft, spec);
+    protect(draft, spec);
+    // Last: what is unbindable cannot be bound over itself to be protected.
     if let Some(propagation) = wanted {
         push(draft, "/linux/rootfsPropagation", Op::RootPropagation(propagation));
     }
-    plan_terminal(draft, spec);
-    protect(draft, spec);
     root
 }
 
