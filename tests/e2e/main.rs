@@ -9,6 +9,8 @@ mod hooks;
 mod killed_runtime;
 mod lifecycle;
 mod limits;
+mod mounts;
+mod namespaces;
 mod place;
 mod places;
 mod process;

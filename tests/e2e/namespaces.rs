@@ -1,0 +1,161 @@
+//! Namespaces: new, joined, inherited; names and kernel parameters in them.
+
+use std::fs;
+
+use palisade_tests::{Bundle, Container, Privilege, case, skip};
+use serde_json::{Value, json};
+
+const KINDS: [(&str, &str); 8] = [
+    ("cgroup", "cgroup"),
+    ("ipc", "ipc"),
+    ("mount", "mnt"),
+    ("network", "net"),
+    ("pid", "pid"),
+    ("time", "time"),
+    ("user", "user"),
+    ("uts", "uts"),
+];
+
+fn own(name: &str) -> String {
+    fs::read_link(format!("/proc/self/ns/{name}")).expect("a namespace").display().to_string()
+}
+
+fn list(config: &mut Value) -> &mut Vec<Value> {
+    config["linux"]["namespaces"].as_array_mut().expect("a list")
+}
+
+#[test]
+fn every_kind_is_new_when_listed_and_inherited_when_not() {
+    let case = case!();
+    let script = "for kind in cgroup ipc mnt net pid time user uts; do readlink /proc/self/ns/$kind; done";
+    let bundle = Bundle::script(&case, script);
+    let with_time = bundle.variant(&case, |config| list(config).push(json!({ "type": "time" })));
+    let said = with_time.output(&case);
+    let namespaces: Vec<&str> = said.lines().collect();
+    for ((kind, name), found) in KINDS.iter().zip(&namespaces) {
+        let is_own = *found == own(name);
+        let listed = *kind != "user" || case.tier().privilege() == Privilege::Ordinary;
+        assert_eq!(is_own, !listed, "{kind}: {found}");
+    }
+    for (kind, name) in
+        [("network", "net"), ("uts", "uts"), ("ipc", "ipc"), ("cgroup", "cgroup"), ("pid", "pid")]
+    {
+        let inherited = bundle.variant(&case, |config| {
+            list(config).retain(|one| one["type"] != kind);
+            config["hostname"] = Value::Null;
+            let mounts = config["mounts"].as_array_mut().expect("a list");
+            mounts.retain(|mount| {
+                mount["type"] != "mqueue" && (mount["type"] != "sysfs" || kind != "network") && (mount["type"] != "proc" || kind != "pid")
+            });
+            if kind == "pid" {
+                mounts.push(json!({ "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"] }));
+                config["linux"]["maskedPaths"] = json!([]);
+                config["linux"]["readonlyPaths"] = json!([]);
+            }
+        });
+        let said = inherited.output(&case);
+        assert!(said.lines().any(|line| line == own(name)), "{kind} is inherited: {said}");
+    }
+}
+
+#[test]
+fn namespaces_are_joined_by_path() {
+    let case = case!();
+    let bundle = Bundle::script(&case, "sleep 1000");
+    let first = Container::start(&case, &bundle);
+    let pid = first.pid();
+    let joined: &[&str] = match case.tier().privilege() {
+        Privilege::Root => &["network", "ipc", "uts", "pid", "cgroup"],
+        Privilege::Ordinary => &["user", "network", "ipc", "uts", "pid"],
+    };
+    let script =
+        "for kind in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$kind; done; hostname";
+    let second = bundle.with_script(&case, script).with(|config| {
+        for namespace in list(config) {
+            let kind = namespace["type"].as_str().expect("a kind").to_owned();
+            if joined.contains(&kind.as_str()) {
+                let name = KINDS.iter().find(|(known, _)| *known == kind).expect("a kind").1;
+                namespace["path"] = json!(format!("/proc/{pid}/ns/{name}"));
+            }
+        }
+        config["hostname"] = Value::Null;
+        if joined.contains(&"user") {
+            config["linux"]["uidMappings"] = json!([]);
+            config["linux"]["gidMappings"] = json!([]);
+        }
+    });
+    let said = second.output(&case);
+    for kind in joined {
+        let name = KINDS.iter().find(|(known, _)| known == kind).expect("a kind").1;
+        let its = fs::read_link(format!("/proc/{pid}/ns/{name}")).expect("a namespace").display().to_string();
+        assert!(said.lines().any(|line| line == its), "{kind} is joined: {said}");
+    }
+    assert!(said.ends_with("case"), "the name of the host that was joined: {said}");
+    assert_eq!(first.status(), "running");
+    let detached =
+        second.with(|config| config["process"]["args"] = json!(["sh", "-c", "sleep 1000 & sleep 1000"]));
+    let container = Container::start(&case, &detached);
+    container.remove();
+    assert_eq!(first.status(), "running", "what was joined outlives who joined");
+    first.remove();
+}
+
+#[test]
+fn names_are_the_containers_own() {
+    let case = case!();
+    let names = |bundle: &Bundle| bundle.output(&case);
+    let script = "hostname; cat /proc/sys/kernel/domainname";
+    let bundle = Bundle::script(&case, script).with(|config| {
+        config["hostname"] = json!("h".repeat(64));
+        config["domainname"] = json!("example.org");
+    });
+    let before = fs::read_to_string("/proc/sys/kernel/hostname").expect("the host's name");
+    assert_eq!(names(&bundle), format!("{}\nexample.org", "h".repeat(64)));
+    assert_eq!(fs::read_to_string("/proc/sys/kernel/hostname").expect("the host's name"), before);
+}
+
+#[test]
+fn kernel_parameters_are_set_inside_alone() {
+    let case = case!();
+    let file = "/proc/sys/net/ipv4/ip_default_ttl";
+    let before = fs::read_to_string(file).expect("a parameter of the host");
+    let script = format!("cat {file} /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/conf/lo/forwarding");
+    let bundle = Bundle::script(&case, &script).with(|config| {
+        config["linux"]["sysctl"] = json!({
+            "net.ipv4.ip_default_ttl": "77", "kernel.shm_rmid_forced": "1", "net/ipv4/conf/lo/forwarding": "1"
+        });
+    });
+    assert_eq!(bundle.output(&case), "77\n1\n1");
+    assert_eq!(fs::read_to_string(file).expect("a parameter of the host"), before);
+}
+
+#[test]
+fn a_user_namespace_maps_ids() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "every container of an ordinary user has one");
+    }
+    let script = "cat /proc/self/uid_map | tr -s ' '; id -u; stat -c %u /tmp/mine; : > /tmp/made";
+    let bundle = Bundle::script(&case, script).with(|config| {
+        list(config).push(json!({ "type": "user" }));
+        let map = json!([{ "containerID": 0, "hostID": 100_000, "size": 1000 }]);
+        config["linux"]["uidMappings"] = map.clone();
+        config["linux"]["gidMappings"] = map;
+    });
+    let tmp = bundle.rootfs().join("tmp");
+    fs::write(tmp.join("mine"), "").expect("write a file");
+    std::os::unix::fs::chown(tmp.join("mine"), Some(100_005), Some(100_005)).expect("chown");
+    std::os::unix::fs::chown(&tmp, Some(100_000), Some(100_000)).expect("chown");
+    assert_eq!(bundle.output(&case), " 0 100000 1000\n0\n5");
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(tmp.join("made")).expect("the file"));
+    assert_eq!(owner, 100_000);
+    let container = Container::start(&case, &bundle.with_script(&case, "sleep 1000"));
+    assert_eq!(container.shell("id -u; cat /proc/self/uid_map | tr -s ' '"), "0\n 0 100000 1000");
+    container.remove();
+    let outside = bundle.variant(&case, |config| config["process"]["user"]["uid"] = json!(1000));
+    let line = outside.refusal(&case);
+    assert!(
+        line.starts_with("config.json: /process/user/uid: 1000 is not in the container's id map"),
+        "{line}"
+    );
+}
