@@ -185,3 +185,47 @@ pub fn send_master(socket: &Path, master: BorrowedFd<'_>) -> Result<()> {
     rustix::net::connect(&stream, &address).during(what())?;
     crate::init::send_descriptor(stream.as_fd(), b"/dev/ptmx", master).during(what())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::io::{Read, Write};
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_master_goes_through_a_socket() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("console");
+        let listener = UnixListener::bind(&path).unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        send_master(&path, writer.as_fd()).unwrap();
+        drop(writer);
+        let (stream, _) = listener.accept().unwrap();
+        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
+        let mut bytes = [0; 64];
+        let mut slices = [std::io::IoSliceMut::new(&mut bytes)];
+        let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
+        rustix::net::recvmsg(&stream, &mut slices, &mut control, flags).unwrap();
+        let received = control.drain().find_map(|message| match message {
+            rustix::net::RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            _ => None,
+        });
+        std::fs::File::from(received.unwrap()).write_all(b"through").unwrap();
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "through");
+    }
+
+    #[test]
+    fn a_path_that_is_no_socket_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        std::fs::write(&path, "").unwrap();
+        let error = send_master(&path, std::io::stderr().as_fd()).unwrap_err().to_string();
+        let expected = format!("--console-socket {}: ECONNREFUSED", path.display());
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}

@@ -90,3 +90,56 @@ pub(super) fn hinted_kinds(error: Error, errno: Errno) -> Error {
         _ => hinted(error, errno),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_executed_is_told_by_its_cause() {
+        let missing = ErrorKind::ProgramMissing;
+        let other = ErrorKind::ProgramNotExecutable;
+        for (name, searched, errno, kind, hint) in [
+            ("sh", 6, Errno::NOENT, missing, "not found in PATH inside the container"),
+            ("sh", 1, Errno::NOENT, missing, "not found in PATH inside the container"),
+            (
+                "/x",
+                1,
+                Errno::NOENT,
+                missing,
+                "no such file inside the container, or its interpreter is missing",
+            ),
+            (
+                "/x/y",
+                1,
+                Errno::NOTDIR,
+                missing,
+                "no such file inside the container, or its interpreter is missing",
+            ),
+            ("/x", 1, Errno::ACCESS, other, "not an executable file for this user"),
+            ("/x", 1, Errno::NOEXEC, other, "not a program of this machine, or a script without #!"),
+            ("/x", 1, Errno::TOOBIG, other, "it cannot be executed"),
+        ] {
+            let error = program(name, searched, errno);
+            assert_eq!(error.kind(), kind, "{name} {errno}");
+            let text = error.to_string();
+            assert!(text.starts_with(&format!("exec {name:?}: E")), "{text}");
+            assert!(text.ends_with(&format!("({hint})")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failure_names_the_operation_and_its_place() {
+        let mut plan = Plan::default();
+        plan.init.push(crate::plan::Step::new("/process/user/umask", InitOp::Umask { mask: 0o22 }));
+        plan.init.push(crate::plan::Step::new("", InitOp::Await { point: crate::plan::Point::Group }));
+        let of = |index| of_init(&plan, index, "umask", Errno::INVAL).to_string();
+        assert_eq!(of(0), "/process/user/umask: set umask 0022: umask: EINVAL (Invalid argument)");
+        assert_eq!(of(1), "wait for the runtime: EINVAL (Invalid argument)");
+        assert_eq!(of(2), "umask of the launch image: EINVAL (Invalid argument)");
+        assert_eq!(
+            of_launch(&plan, 9, Errno::PERM).to_string(),
+            "launch image: EPERM (Operation not permitted)"
+        );
+    }
+}

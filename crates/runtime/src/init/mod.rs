@@ -327,3 +327,66 @@ impl Clock {
         u64::try_from(nanoseconds).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    fn text(path: &Path) -> Text {
+        Text::new(path.to_str().unwrap()).unwrap()
+    }
+
+    fn errno(result: Result<(), Failure>) -> Option<Errno> {
+        match result {
+            Ok(()) => None,
+            Err(Failure::Call { errno, .. }) => Some(errno),
+            Err(Failure::FileSystem(failure)) => panic!("{failure}"),
+        }
+    }
+
+    #[test]
+    fn a_program_is_the_first_that_can_be_executed() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str, mode| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            text(&path)
+        };
+        let (program, data) = (file("program", 0o755), file("data", 0o644));
+        let missing = text(&directory.path().join("missing"));
+        let below_a_file = text(&directory.path().join("data/x"));
+        let folder = text(directory.path());
+        let find = |candidates: &[&Text]| {
+            let candidates: Vec<Text> = candidates.iter().map(|text| (*text).clone()).collect();
+            errno(find_program(&candidates))
+        };
+        assert_eq!(find(&[&missing, &data, &program]), None);
+        assert_eq!(find(&[&missing, &below_a_file]), Some(Errno::NOENT));
+        assert_eq!(
+            find(&[&data, &missing]),
+            Some(Errno::ACCESS),
+            "what is there and no program is worth telling"
+        );
+        assert_eq!(find(&[&folder]), Some(Errno::ACCESS));
+        assert_eq!(find(&[]), Some(Errno::NOENT));
+    }
+
+    #[test]
+    fn directories_are_made_with_those_above() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["a/b/c", "a/b/d/", "e//f"] {
+            let path = directory.path().join(name);
+            make_directories(&text(&path)).unwrap();
+            assert!(path.is_dir(), "{name}");
+        }
+        std::fs::write(directory.path().join("file"), "").unwrap();
+        let below = text(&directory.path().join("file/x"));
+        assert_eq!(make_directories(&below), Err(Errno::NOTDIR));
+        let long = Text::new(format!("/{}", "x/".repeat(2100))).unwrap();
+        assert_eq!(make_directories(&long), Err(Errno::NAMETOOLONG));
+    }
+}

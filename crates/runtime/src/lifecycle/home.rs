@@ -49,3 +49,58 @@ fn read_passwd(root: BorrowedFd<'_>) -> Option<String> {
     text.truncate(length);
     String::from_utf8(text).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(prepare: impl FnOnce(&Path)) -> String {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("etc")).unwrap();
+        prepare(root.path());
+        find(open_directory(root.path()).unwrap().as_fd(), 1000)
+    }
+
+    fn listed(text: &'static str) -> impl FnOnce(&Path) {
+        move |root| std::fs::write(root.join("etc/passwd"), text).unwrap()
+    }
+
+    #[test]
+    fn the_first_line_of_the_id_counts() {
+        assert_eq!(home(listed("root:x:0:0::/root:/bin/sh\nu:x:1000:1000:a,b:/home/u:/bin/sh\n")), "/home/u");
+        assert_eq!(home(listed("a:x:1000:1::/first:\nb:x:1000:1::/second:\n")), "/first");
+        assert_eq!(home(listed("bad\n:::\nu:x:1000:1000::/late")), "/late");
+    }
+
+    #[test]
+    fn without_a_usable_line_it_is_the_root() {
+        for text in [
+            "",
+            "root:x:0:0::/root:",
+            "u:x:1000:1000::relative:",
+            "u:x:1000:1000",
+            "u:x: 1000:1::/no:",
+            "\u{0}",
+        ] {
+            assert_eq!(home(listed(text)), "/", "{text:?}");
+        }
+        assert_eq!(home(|_| {}), "/");
+    }
+
+    #[test]
+    fn a_hostile_image_is_not_followed_outside() {
+        let outside =
+            |root: &Path| std::os::unix::fs::symlink("/etc/passwd", root.join("etc/passwd")).unwrap();
+        assert_eq!(home(outside), "/", "the link leads to itself inside the image");
+        let up = |root: &Path| {
+            std::os::unix::fs::symlink("../../../inside", root.join("etc/passwd")).unwrap();
+            std::fs::write(root.join("inside"), "u:x:1000:1::/inside:").unwrap();
+        };
+        assert_eq!(home(up), "/inside", "a link upwards ends at the image's root");
+        let fifo = |root: &Path| {
+            let path = root.join("etc/passwd");
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
+        };
+        assert_eq!(home(fifo), "/", "a FIFO that nobody writes to does not block");
+    }
+}

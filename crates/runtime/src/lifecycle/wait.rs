@@ -140,3 +140,21 @@ fn reap(process: &Process) -> Result<End> {
 pub fn ran_out_of_memory(group: &Group) -> Result<bool> {
     Ok(group.oom_count()? > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_those_of_shells() {
+        for (end, code) in [
+            (End::Exited(0), 0),
+            (End::Exited(255), 255),
+            (End::Killed(9), 137),
+            (End::Killed(15), 143),
+            (End::Killed(64), 192),
+        ] {
+            assert_eq!(end.code(), code, "{end:?}");
+        }
+    }
+}

@@ -157,3 +157,21 @@ fn machines_without_cgroups() {
     .collect();
     report(&Vec::from_iter(compare("machines.txt", &print::sections(&sections))));
 }
+
+/// The shell commands of a plan are in a shell's language, whatever the configuration names.
+#[test]
+fn a_shell_can_read_every_plan() {
+    let id = ContainerId::new("golden").unwrap();
+    for (name, machines) in CASES {
+        let spec = config::read(name);
+        for machine in *machines {
+            let request = request(&id, Begin::AtOnce);
+            let Ok(compiled) = compile::container(&spec, &machine.host(), &request) else { continue };
+            let commands: Vec<String> =
+                compiled.plan.steps().into_iter().flat_map(|step| step.shell).collect();
+            let check = std::process::Command::new("sh").args(["-n", "-c", &commands.join("\n")]).output();
+            let check = check.unwrap();
+            assert!(check.status.success(), "{name}: {}", String::from_utf8_lossy(&check.stderr));
+        }
+    }
+}

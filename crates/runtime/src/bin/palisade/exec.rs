@@ -124,3 +124,68 @@ fn add_capabilities(process: &mut ProcessSpec, names: &[String]) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    use crate::arguments::{Arguments, Verb};
+
+    fn verb(options: &[&str]) -> Exec {
+        let words = ["palisade", "exec"].into_iter().chain(options.iter().copied()).chain(["box", "sh"]);
+        match Arguments::try_parse_from(words).unwrap().verb {
+            Verb::Exec(verb) => verb,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_user_is_a_number_that_is_taken_as_it_is() {
+        for (text, expected) in
+            [("1", (1, 5)), ("0", (0, 5)), ("7:8", (7, 8)), ("4294967294:0", (4294967294, 0))]
+        {
+            let mut process = ProcessSpec::default();
+            process.user.gid = 5;
+            set_user(&mut process, &verb(&["--user", text])).unwrap();
+            assert_eq!((process.user.uid, process.user.gid), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_user() {
+        for text in [
+            "",
+            ":",
+            "root",
+            "1:",
+            ":1",
+            "1:root",
+            "4294967295",
+            "1:4294967295",
+            "4294967296",
+            "0x0",
+            "1 ",
+            "1:2:3",
+        ] {
+            let mut process = ProcessSpec::default();
+            process.user.uid = 77;
+            let error = set_user(&mut process, &verb(&[&format!("--user={text}")])).unwrap_err();
+            assert!(error.to_string().contains("is no number between 0 and 4294967294"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn capabilities_are_added_to_three_sets() {
+        for name in ["CAP_NET_ADMIN", "net_admin", "cap_net_admin"] {
+            let mut process = ProcessSpec::default();
+            add_capabilities(&mut process, &[name.to_owned()]).unwrap();
+            let sets = process.capabilities.unwrap();
+            let bits = 1 << 12;
+            assert_eq!([sets.bounding, sets.effective, sets.permitted].map(|set| set.bits()), [bits; 3]);
+            assert_eq!([sets.inheritable, sets.ambient].map(|set| set.bits()), [0; 2]);
+        }
+        let error = add_capabilities(&mut ProcessSpec::default(), &["ALL".to_owned()]).unwrap_err();
+        assert_eq!(error.to_string(), "--cap ALL: no such capability (see capabilities(7))");
+    }
+}
