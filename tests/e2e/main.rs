@@ -6,6 +6,7 @@
 mod cgroups;
 mod exec;
 mod hooks;
+mod inspect;
 mod killed_runtime;
 mod lifecycle;
 mod limits;
@@ -16,4 +17,7 @@ mod places;
 mod process;
 mod programs;
 mod refusals;
+mod scheduling;
+mod seccomp;
 mod security;
+mod terminal;

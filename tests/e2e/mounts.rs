@@ -42,6 +42,10 @@ fn options_of_a_bind_have_their_effect() {
         (&["bind", "noatime"], "writes executes", "noatime rw"),
         (&["bind", "nosymfollow"], "writes executes", "nosymfollow rw"),
     ] {
+        if options.contains(&"noatime") && case.tier().privilege() == Privilege::Ordinary {
+            // The kernel locks how a mount of the host's user notes access times.
+            continue;
+        }
         let bundle =
             with_mount(&case, tried, json!({ "type": "bind", "source": source, "options": options }));
         let said = bundle.output(&case);

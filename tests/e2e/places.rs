@@ -87,7 +87,7 @@ fn a_place_that_is_no_directory_is_told() {
     fs::write(&file, "").expect("write a file");
     for root in [file.clone(), file.join("below")] {
         let line = refused_in(&case, &bundle, &root);
-        assert!(line.starts_with(&format!("mkdir {}", root.display())) && line.contains("ENOTDIR"), "{line}");
+        assert!(line.contains(root.to_str().expect("a path")) && line.contains("ENOTDIR"), "{line}");
     }
     let list = case.program(case.palisade_path()).arg("--root").arg(&file).arg("list").run().failed(1);
     assert!(list.stderr.starts_with(&format!("palisade: read {}: ENOTDIR", file.display())), "{list}");

@@ -1,0 +1,141 @@
+//! `linux.seccomp` by its effect.
+
+use palisade_tests::{Bundle, Case, case};
+use serde_json::{Value, json};
+
+fn filtered(case: &Case, script: &str, section: Value) -> Bundle {
+    Bundle::script(case, script).with(|config| config["linux"]["seccomp"] = section)
+}
+
+const MKDIR: [&str; 2] = ["mkdir", "mkdirat"];
+
+#[test]
+fn a_call_fails_with_the_errno_of_its_rule() {
+    let case = case!();
+    let script = "mkdir /tmp/new 2>&1 | sed 's/.*: //'; ls /tmp; grep Seccomp: /proc/self/status";
+    for (errno, message) in [
+        (Some(28), "No space left on device"),
+        (Some(30), "Read-only file system"),
+        (None, "Operation not permitted"),
+    ] {
+        let mut rule = json!({ "names": MKDIR, "action": "SCMP_ACT_ERRNO" });
+        if let Some(errno) = errno {
+            rule["errnoRet"] = json!(errno);
+        }
+        let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
+        assert_eq!(filtered(&case, script, section).output(&case), format!("{message}\nSeccomp:\t2"));
+    }
+}
+
+#[test]
+fn a_default_can_refuse_and_rules_allow() {
+    let case = case!();
+    // All but the calls that make directories are allowed by name with a bound that all numbers keep.
+    let section = json!({
+        "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38,
+        "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [{ "names": all_but(&MKDIR), "action": "SCMP_ACT_ALLOW" }]
+    });
+    let script = "mkdir /tmp/new 2>&1 | sed 's/.*: //'; echo on";
+    assert_eq!(filtered(&case, script, section).output(&case), "Function not implemented\non");
+}
+
+/// The calls that busybox's shell, mkdir and sed make, and those that any program may.
+fn all_but(refused: &[&str]) -> Vec<&'static str> {
+    const NEEDED: &str = "access arch_prctl brk chdir clone clone3 close dup dup2 execve execveat exit exit_group fchown \
+        fcntl fork fstat futex getcwd getegid geteuid getgid getpgrp getpid getppid getrandom gettid getuid ioctl kill \
+        lseek lstat mmap mkdir mkdirat mprotect munmap newfstatat open openat pipe pipe2 poll prctl pread64 prlimit64 read \
+        readlink rseq rt_sigaction rt_sigprocmask rt_sigreturn set_robust_list set_tid_address setpgid sigaltstack stat \
+        statx sysinfo tgkill umask uname vfork wait4 waitid write writev faccessat faccessat2 ppoll";
+    NEEDED.split_whitespace().filter(|name| !refused.contains(name)).collect()
+}
+
+/// Tells which priorities can be set, which renice does by `setpriority(0, pid, n)`: argument 2 is the number.
+const RENICE: &str = "for n in 3 5 7; do sh -c 'renice -n $0 $$ > /dev/null 2>&1 && echo $0' $n; done; true";
+
+#[test]
+fn arguments_are_compared_by_every_operator() {
+    let case = case!();
+    let script = RENICE;
+    for (operator, value, two, allowed) in [
+        ("SCMP_CMP_EQ", 5, 0, "3 7"),
+        ("SCMP_CMP_NE", 5, 0, "5"),
+        ("SCMP_CMP_LT", 5, 0, "5 7"),
+        ("SCMP_CMP_LE", 5, 0, "7"),
+        ("SCMP_CMP_GT", 5, 0, "3 5"),
+        ("SCMP_CMP_GE", 5, 0, "3"),
+        ("SCMP_CMP_MASKED_EQ", 4, 4, "3"),
+    ] {
+        let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{
+            "names": ["setpriority"], "action": "SCMP_ACT_ERRNO", "errnoRet": 1,
+            "args": [{ "index": 2, "value": value, "valueTwo": two, "op": operator }]
+        }] });
+        let said = filtered(&case, script, section).output(&case);
+        assert_eq!(said.replace('\n', " "), allowed, "{operator}");
+    }
+}
+
+#[test]
+fn rules_of_one_call_are_alternatives_and_arguments_of_one_rule_go_together() {
+    let case = case!();
+    let script = RENICE;
+    let equal = |index: u32, value: u32| json!({ "index": index, "value": value, "op": "SCMP_CMP_EQ" });
+    let rule =
+        |arguments: Value| json!({ "names": ["setpriority"], "action": "SCMP_ACT_ERRNO", "args": arguments });
+    let section = |rules: Value| json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": rules });
+    let two = section(json!([rule(json!([equal(2, 3)])), rule(json!([equal(2, 7)]))]));
+    assert_eq!(filtered(&case, script, two).output(&case), "5");
+    let both =
+        section(json!([rule(json!([equal(0, 0), equal(2, 3)])), rule(json!([equal(0, 1), equal(2, 7)]))]));
+    assert_eq!(filtered(&case, script, both).output(&case), "5\n7");
+}
+
+#[test]
+fn a_call_can_kill() {
+    let case = case!();
+    let script = "mkdir /tmp/new; echo $?";
+    for (action, said) in [
+        ("SCMP_ACT_KILL", "159"),
+        ("SCMP_ACT_KILL_THREAD", "159"),
+        ("SCMP_ACT_KILL_PROCESS", "159"),
+        ("SCMP_ACT_TRAP", "159"),
+    ] {
+        let section =
+            json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": MKDIR, "action": action }] });
+        // The shell may say "Bad system call" on its standard error.
+        assert_eq!(filtered(&case, script, section.clone()).output(&case), said, "{action}");
+        let first = filtered(&case, script, section)
+            .with(|config| config["process"]["args"] = json!(["mkdir", "/tmp/x"]));
+        assert_eq!(first.run(&case).code(), 159, "{action} of the first process");
+    }
+}
+
+#[test]
+fn what_is_logged_goes_on() {
+    let case = case!();
+    let section = json!({
+        "defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+        "syscalls": [{ "names": MKDIR, "action": "SCMP_ACT_LOG" }]
+    });
+    assert_eq!(filtered(&case, "mkdir /tmp/new && ls /tmp", section).output(&case), "new");
+}
+
+#[test]
+fn names_that_this_kernel_has_not_are_no_mistake() {
+    let case = case!();
+    let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["luck_at", "mkdirat", "mkdir"], "action": "SCMP_ACT_ERRNO" }] });
+    let said = filtered(&case, "mkdir /tmp/x 2> /dev/null || echo refused", section).run(&case);
+    assert_eq!(said.stdout, "refused\n", "{said}");
+}
+
+#[test]
+fn a_filter_needs_no_new_privileges_or_rights() {
+    let case = case!();
+    let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": MKDIR, "action": "SCMP_ACT_ERRNO" }] });
+    for no_new_privileges in [true, false] {
+        let script = "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | cut -f2; mkdir /tmp/x 2> /dev/null || echo refused";
+        let bundle = filtered(&case, script, section.clone())
+            .with(|config| config["process"]["noNewPrivileges"] = json!(no_new_privileges));
+        assert_eq!(bundle.output(&case), format!("{}\n2\nrefused", u8::from(no_new_privileges)));
+    }
+}
