@@ -23,6 +23,11 @@ enum Detail {
     Steps,
 }
 
+/// Writes a line to standard error. That nobody reads it is no reason to stop halfway through a start.
+pub(crate) fn tell(message: &dyn Display) {
+    let _told = writeln!(std::io::stderr(), "palisade: {message}");
+}
+
 impl Log {
     pub(crate) fn open(global: &Global) -> Result<Self> {
         let open = |path: &std::path::PathBuf| {
@@ -41,13 +46,13 @@ impl Log {
     /// Notes a step that was done, in the log file or else on standard error.
     pub(crate) fn debug(&self, message: &str) {
         if self.file.is_none() {
-            eprintln!("palisade: {message}");
+            tell(&message);
         }
         self.write("debug", &message);
     }
 
     pub(crate) fn error(&self, error: &Error) {
-        eprintln!("palisade: {error}");
+        tell(error);
         self.write("error", error);
     }
 
@@ -55,7 +60,7 @@ impl Log {
         for warning in warnings {
             // Engines pass standard error on to the user; a warning belongs into the log where there is one.
             if self.file.is_none() {
-                eprintln!("palisade: warning: {warning}");
+                tell(&format_args!("warning: {warning}"));
             }
             self.write("warning", warning);
         }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let log = match log::Log::open(&arguments.global) {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("palisade: {error}");
+            log::tell(&error);
             return ExitCode::from(1);
         }
     };
