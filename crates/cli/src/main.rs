@@ -31,6 +31,9 @@ use arguments::{Arguments, Verb};
 /// What podman and docker exit with when the error is their own.
 const OWN_ERROR: u8 = 125;
 
+/// 128 and SIGPIPE.
+const READER_GONE: u8 = 141;
+
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     let verb = words.next();
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
     };
     match dispatch(&arguments) {
         Ok(code) => ExitCode::from(code),
+        // As a program that SIGPIPE ends: silently.
+        Err(error) if error.kind() == ErrorKind::ReaderGone => ExitCode::from(READER_GONE),
         Err(error) => {
             output::say(&error);
             ExitCode::from(code_of(&error))

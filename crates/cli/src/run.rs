@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, EnterRoot};
+use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
     Host, Relay, Result, Store, ran_out_of_memory,
@@ -114,6 +114,7 @@ impl Order {
             enter_root: EnterRoot::Pivot,
             preserve_fds: 0,
             root,
+            loopback: Loopback::Up,
             signals: None,
             stdio: None,
             observe: None,

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     ProgramNotExecutable,
     /// A signal ended the work.
     Interrupted,
+    /// Nobody reads standard output any more.
+    ReaderGone,
     /// Anything else.
     Other,
 }

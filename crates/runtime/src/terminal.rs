@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::termios::{OptionalActions, Termios};
 
-use crate::error::{During, Error, Result};
+use crate::error::{During, Error, ErrorKind, Result};
 
 /// Relays between the caller's standard streams and the master of a container's terminal.
 #[derive(Debug)]
@@ -148,8 +148,13 @@ impl Relay {
             Ok(length) => {
                 let mut stdout = std::io::stdout().lock();
                 let bytes = buffer.get(..length).unwrap_or_default();
-                stdout.write_all(bytes).and_then(|()| stdout.flush()).during("write stdout")?;
-                Ok(true)
+                match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+                    Ok(()) => Ok(true),
+                    Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                        Err(Error::of(ErrorKind::ReaderGone, "write stdout: EPIPE (nobody reads it)"))
+                    }
+                    Err(error) => Err(error).during("write stdout"),
+                }
             }
             Err(errno) => Err(Error::call("read the container's terminal", errno)),
         }

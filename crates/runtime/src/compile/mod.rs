@@ -50,6 +50,15 @@ pub enum EnterRoot {
     Move,
 }
 
+/// What happens to the loopback interface of a new network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loopback {
+    /// Nothing: it is off, as the kernel makes it.
+    AsMade,
+    /// It is switched on, which waits for whoever else changes a network on this machine.
+    Up,
+}
+
 /// What a plan depends on beside specification and host.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -67,6 +76,8 @@ pub struct Request<'a> {
     pub preserve_fds: u32,
     /// What takes the place of `root`, for a caller that brings its own root file system.
     pub root: Option<palisade_mount::OpenRoot>,
+    /// What happens to the loopback interface.
+    pub loopback: Loopback,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.
@@ -99,7 +110,7 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.early.clone());
-    process::plan_early(&mut draft, spec, &namespaces);
+    process::plan_early(&mut draft, spec, &namespaces, request.loopback);
     let root = filesystem::plan(&mut draft, spec, request, &namespaces, moves);
     if let Some(process) = process {
         process::plan_late(&mut draft, process, spec, request);

@@ -5,7 +5,7 @@ use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, 
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
-use super::{Begin, Draft, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
+use super::{Begin, Draft, Loopback, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
 use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
@@ -290,7 +290,10 @@ pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(
 }
 
 /// What init does before it mounts: names and kernel parameters, which need the host's /proc.
-pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
+pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces, loopback: Loopback) {
+    if loopback == Loopback::Up && *namespaces.get(Kind::Net) == Source::New {
+        draft.init("/linux/namespaces (network)", InitOp::Loopback);
+    }
     let own_uts = *namespaces.get(Kind::Uts) != Source::Inherit;
     for (pointer, name) in [("/hostname", &spec.hostname), ("/domainname", &spec.domainname)] {
         if name.is_empty() {

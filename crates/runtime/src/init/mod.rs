@@ -3,6 +3,7 @@
 //! It runs in a copy of a process that may have had other threads. So it allocates nothing, takes no lock, never
 //! panics and never returns into the caller: all that it needs was made before the clone.
 
+mod loopback;
 mod message;
 mod streams;
 mod terminal;
@@ -144,6 +145,7 @@ impl Init<'_> {
             InitOp::Domainname { name } => {
                 rustix::system::setdomainname(name.to_bytes()).map_err(named("setdomainname"))
             }
+            InitOp::Loopback => loopback::bring_up(),
             InitOp::Sysctl { path, value } => write_sysctl(path, value),
             InitOp::FileSystem(op) => palisade_mount::perform(op, file_system).map_err(Failure::FileSystem),
             InitOp::Session => {

@@ -9,7 +9,7 @@ use palisade_oci::state::{State, Status};
 use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
-use crate::compile::{self, Begin, Compiled, EnterRoot, Request};
+use crate::compile::{self, Begin, Compiled, EnterRoot, Loopback, Request};
 use crate::error::{During, Error, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute};
 use crate::hooks;
@@ -65,6 +65,8 @@ pub struct CreateRequest<'a> {
     pub preserve_fds: u32,
     /// A root file system in place of the configuration's.
     pub root: Option<OpenRoot>,
+    /// What happens to the loopback interface of a new network namespace.
+    pub loopback: Loopback,
     /// A signal descriptor that is heeded meanwhile.
     pub signals: Option<BorrowedFd<'a>>,
     /// The standard descriptors where they are not the caller's own.
@@ -102,6 +104,7 @@ impl CreateRequest<'_> {
             home: home::find_in_root(&self.bundle.spec, &self.bundle.directory),
             preserve_fds: self.preserve_fds,
             root: self.root.clone(),
+            loopback: self.loopback,
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));

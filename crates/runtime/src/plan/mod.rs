@@ -275,6 +275,8 @@ pub enum InitOp {
         /// The name.
         name: Text,
     },
+    /// Switches the loopback interface of a new network namespace on.
+    Loopback,
     /// Writes a kernel parameter below `/proc/sys`.
     Sysctl {
         /// The file, below /proc/sys.

@@ -79,6 +79,7 @@ impl Plan {
                     .collect(),
                 None => Vec::new(),
             },
+            InitOp::Loopback => vec!["ip link set lo up".to_owned()],
             InitOp::Hostname { name } => vec![format!("hostname {}", quote(name))],
             InitOp::Domainname { name } => vec![format!("domainname {}", quote(name))],
             InitOp::Sysctl { path, value } => vec![format!("echo {} > {}", quote(value), quote(path))],

@@ -5,7 +5,7 @@ use std::path::Path;
 use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagation, RootSource, Upper};
 use palisade_oci::Spec;
 use palisade_oci::example::{CgroupTree, Owner, example};
-use palisade_runtime::compile::{self, Begin, EnterRoot, Request};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Loopback, Request};
 use palisade_runtime::{ContainerId, Delegation};
 
 use crate::machines::Machine;
@@ -57,6 +57,7 @@ fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         home: None,
         preserve_fds: 0,
         root: None,
+        loopback: Loopback::AsMade,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use palisade_runtime::ContainerId;
-use palisade_runtime::compile::{self, Begin, EnterRoot, Request};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Loopback, Request};
 
 use crate::config;
 use crate::machines::Machine::{self, Bare, Hybrid, User, V1, V2};
@@ -548,6 +548,7 @@ fn check(cases: &[Case]) {
         home: None,
         preserve_fds: 0,
         root: None,
+        loopback: Loopback::AsMade,
     };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {

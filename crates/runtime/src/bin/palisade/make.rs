@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, EnterRoot};
+use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
     Relay, Result, Store, send_master,
@@ -109,6 +109,7 @@ fn make(
         enter_root: if verb.no_pivot { EnterRoot::Move } else { EnterRoot::Pivot },
         preserve_fds: verb.preserve_fds,
         root: None,
+        loopback: Loopback::AsMade,
         signals: Some(signals.as_fd()),
         stdio: None,
         observe: None,

@@ -1,6 +1,6 @@
 //! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
 
-use palisade_runtime::compile::{Begin, EnterRoot};
+use palisade_runtime::compile::{Begin, EnterRoot, Loopback};
 use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Host, Result, Store};
 
 use crate::arguments::{Plan as PlanVerb, PlanFormat};
@@ -16,6 +16,7 @@ pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
         enter_root: EnterRoot::Pivot,
         preserve_fds: 0,
         root: None,
+        loopback: Loopback::AsMade,
         signals: None,
         stdio: None,
         observe: None,
