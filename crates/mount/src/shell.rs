@@ -292,6 +292,33 @@ mod tests {
     }
 
     #[test]
+    fn a_layered_root() {
+        let text = |text: &str| Text::new(text).unwrap();
+        let layered = Layered {
+            target: host("/t"),
+            parameters: vec![],
+            entries: vec![
+                Entry::Directory { path: text("root"), mode: 0o755 },
+                Entry::Whiteout { path: text("u/shadow") },
+            ],
+            layers: vec![Layer {
+                source: host("/etc"),
+                place: text("etc"),
+                access: LayerAccess::Overlay { upper: text("u"), work: text("w"), parameters: vec![] },
+            }],
+        };
+        let line = open_root(RootSource::Layered(layered)).shell();
+        assert!(
+            line.starts_with(
+                "mount -t tmpfs tmpfs /t && mkdir -m 755 /t/root && mknod /t/u/shadow c 0 0 && \
+                 mount --bind /t/root /t && \
+                 mount -t overlay -o lowerdir=/etc,upperdir=/t/u,workdir=/t/w overlay /t/etc && "
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
     fn nodes_and_links() {
         for (op, shell) in [
             (
