@@ -3,8 +3,8 @@
 //! What is shown is a list: the directories that programs come from, each as the read-only lower layer of an overlay
 //! whose upper layer is in one private tmpfs. So nothing that is done inside lasts, and what nobody thought of, the
 //! host's state, homes, other containers, is not there. What of /etc only root may read is left out too: root of the
-//! container is not a reader of the host's secrets. Where a directory has mounts below it an ordinary user cannot have
-//! an overlay of it; it is bound read-only then.
+//! container is not a reader of the host's secrets. Where a directory has mounts below it, or the kernel has no overlay
+//! file system, an ordinary user cannot have an overlay of it; it is bound read-only then.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -81,8 +81,14 @@ pub(crate) struct HostImage {
 pub(crate) fn host_image(rights: Rights, target: &Path, hostname: &str) -> Result<HostImage> {
     let mounts = palisade_mount::mountinfo::read().map_err(|error| Error::new(error.to_string()))?;
     let mounts: Vec<PathBuf> = mounts.into_iter().map(|mount| mount.target).collect();
-    let mut draft =
-        Draft { rights, hostname, entries: Vec::new(), layers: Vec::new(), read_only: Vec::new() };
+    let mut draft = Draft {
+        rights,
+        hostname,
+        overlay: Overlay::find(),
+        entries: Vec::new(),
+        layers: Vec::new(),
+        read_only: Vec::new(),
+    };
     draft.directory("root", 0o755)?;
     for (path, mode) in EMPTY {
         draft.directory(&format!("root/{path}"), mode)?;
@@ -109,9 +115,29 @@ pub(crate) fn host_image(rights: Rights, target: &Path, hostname: &str) -> Resul
     Ok(HostImage { root, read_only })
 }
 
+/// Whether the kernel lists the overlay file system. It may still load it for root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overlay {
+    There,
+    Missing,
+}
+
+impl Overlay {
+    fn find() -> Self {
+        Self::in_list(&std::fs::read_to_string("/proc/filesystems").unwrap_or_default())
+    }
+
+    /// Reads `proc_filesystems(5)`: the name is the last word of a line.
+    fn in_list(list: &str) -> Self {
+        let is_there = list.lines().any(|line| line.split_whitespace().last() == Some("overlay"));
+        if is_there { Self::There } else { Self::Missing }
+    }
+}
+
 struct Draft<'a> {
     rights: Rights,
     hostname: &'a str,
+    overlay: Overlay,
     entries: Vec<Entry>,
     layers: Vec<Layer>,
     read_only: Vec<String>,
@@ -144,9 +170,10 @@ impl Draft<'_> {
             return Ok(());
         }
         self.directory(&format!("root/{path}"), 0o755)?;
-        let locked = self.rights == Rights::OwnUser
-            && mounts.iter().any(|mount| mount.starts_with(&source) && mount != &source);
-        let access = if locked {
+        let has_mounts_below = || mounts.iter().any(|mount| mount.starts_with(&source) && mount != &source);
+        let barred =
+            self.rights == Rights::OwnUser && (self.overlay == Overlay::Missing || has_mounts_below());
+        let access = if barred {
             self.read_only.push(source.display().to_string());
             LayerAccess::ReadOnly
         } else {
@@ -260,7 +287,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn draft(rights: Rights) -> Draft<'static> {
-        Draft { rights, hostname: "web", entries: Vec::new(), layers: Vec::new(), read_only: Vec::new() }
+        let (entries, layers, read_only) = (Vec::new(), Vec::new(), Vec::new());
+        Draft { rights, hostname: "web", overlay: Overlay::There, entries, layers, read_only }
     }
 
     fn whiteouts(draft: &Draft<'_>) -> Vec<String> {
@@ -301,6 +329,17 @@ mod tests {
             })
             .collect();
         assert_eq!(made, ["u/ssh"]);
+    }
+
+    #[test]
+    fn without_overlay_a_user_gets_what_there_is_read_only() {
+        assert_eq!(Overlay::in_list("nodev\ttmpfs\nnodev\toverlay\n\text4\n"), Overlay::There);
+        assert_eq!(Overlay::in_list("nodev\ttmpfs\n\text4\n"), Overlay::Missing);
+        let mut draft = draft(Rights::OwnUser);
+        draft.overlay = Overlay::Missing;
+        draft.show("usr", &[]).unwrap();
+        assert_eq!(draft.read_only, ["/usr"]);
+        assert_eq!(draft.layers[0].access, LayerAccess::ReadOnly);
     }
 
     #[test]

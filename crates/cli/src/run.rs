@@ -100,7 +100,7 @@ impl Order {
                 if !image.read_only.is_empty() {
                     let list = image.read_only.join(" ");
                     say(format_args!(
-                        "@host: {list} read-only, as mounts below it bar an overlay for an ordinary user"
+                        "@host: {list} read-only, as mounts below or a kernel without overlay bar one for an ordinary user"
                     ));
                 }
                 Some(image.root)
