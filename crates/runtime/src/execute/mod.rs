@@ -188,7 +188,10 @@ impl Host<'_> {
                 match release(socket, *point) {
                     Ok(()) => Ok(()),
                     // Init has failed; why is in the socket.
-                    Err(Errno::PIPE | Errno::CONNRESET) => self.drain(),
+                    Err(Errno::PIPE | Errno::CONNRESET) => {
+                        self.drain()?;
+                        Err(self.silent_end())
+                    }
                     Err(errno) => Err(Error::call("send to init", errno)),
                 }
             }
@@ -326,10 +329,7 @@ impl Host<'_> {
         if let Some(signals) = self.surroundings.signals {
             wait_for_message(socket.as_fd(), signals)?;
         }
-        let received = match receive(socket) {
-            Err(Errno::CONNRESET) => None,
-            other => other.during("receive from init")?,
-        };
+        let received = receive(socket).during("receive from init")?;
         Ok(received.map(|(message, descriptor)| {
             if message == Message::Terminal {
                 self.terminal = descriptor;

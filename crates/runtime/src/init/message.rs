@@ -145,14 +145,17 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Option<Owned
     let mut packet = [0; SIZE];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
-    let received = rustix::io::retry_on_intr(|| {
-        rustix::net::recvmsg(
-            &socket,
-            &mut [IoSliceMut::new(&mut packet)],
-            &mut control,
-            RecvFlags::CMSG_CLOEXEC,
-        )
-    })?;
+    let mut receive_once = || {
+        let mut buffers = [IoSliceMut::new(&mut packet)];
+        rustix::net::recvmsg(&socket, &mut buffers, &mut control, RecvFlags::CMSG_CLOEXEC)
+    };
+    let received = loop {
+        match receive_once() {
+            // Init ended without reading all that it was sent. This is told once, ahead of what init had to say.
+            Err(Errno::INTR | Errno::CONNRESET) => {}
+            other => break other?,
+        }
+    };
     let descriptor = control.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
@@ -198,6 +201,19 @@ mod tests {
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Some(message));
         }
+    }
+
+    #[test]
+    fn the_last_words_of_an_init_that_did_not_listen_are_heard() {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+        let (host, init) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let last = Message::Failed { index: 1, errno: 2, step: StepName::new("open") };
+        release(&host, Point::Group).unwrap();
+        send(init.as_fd(), last, None).unwrap();
+        drop(init);
+        assert_eq!(receive(&host).unwrap().map(|(message, _)| message), Some(last));
+        assert!(receive(&host).unwrap().is_none());
     }
 
     #[test]
