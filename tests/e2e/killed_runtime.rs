@@ -83,7 +83,8 @@ fn kill_in_the_middle(case: &Case, verb: &[&str], rounds: u32, prepare: impl Fn(
     times.sort_unstable();
     let mut moments = Moments::up_to(times[3]);
     let mut cut_short = 0;
-    for round in 1..=rounds {
+    // More rounds where too few were cut short, which is so when the usual time was measured on a busy machine.
+    for round in 1..=5 * rounds {
         let container = Container::named(case, &case.unused_id());
         prepare(&container, &bundle);
         let moment = moments.next();
@@ -96,9 +97,12 @@ fn kill_in_the_middle(case: &Case, verb: &[&str], rounds: u32, prepare: impl Fn(
         let deleted = container.verb("delete").arg("--force").run();
         assert!(deleted.status.success(), "round {round}, {verb:?} killed after {moment:?}: {deleted}");
         case.expect_nothing_left(&format_args!("round {round}: {verb:?} killed after {moment:?}"));
+        if round >= rounds && cut_short * 4 >= rounds {
+            eprintln!("{verb:?}: {cut_short} of {round} killed before their end");
+            return;
+        }
     }
-    assert!(cut_short * 4 >= rounds, "only {cut_short} of {rounds} were killed before their end");
-    eprintln!("{verb:?}: {cut_short} of {rounds} killed before their end");
+    panic!("only {cut_short} of {} were killed before their end", 5 * rounds);
 }
 
 #[test]

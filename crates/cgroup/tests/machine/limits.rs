@@ -181,5 +181,7 @@ fn the_smaller_limits_read_back() {
         check(Controller::Memory, "cgroup.max.descendants", "3");
     }
     check(Controller::Cpu, "cpu.idle", "1");
-    assert_eq!(guard.0.stats().unwrap().hugetlb.contains_key("2MB"), huge.is_some());
+    if huge.is_some() {
+        assert!(guard.0.stats().unwrap().hugetlb.contains_key("2MB"));
+    }
 }
