@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use palisade_cgroup::Layout;
+use palisade_cgroup::{GroupPath, Layout};
 use palisade_namespace::{MapFacts, Rights, Who, find_helpers, read_subids};
 use rustix::thread::CapabilitySet;
 
@@ -31,12 +31,12 @@ pub struct Host {
 }
 
 /// Where this process may make cgroups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delegation {
     /// Anywhere.
     Everywhere,
-    /// Below its own group in the v2 tree.
-    OwnGroup,
+    /// Below one group of the v2 tree.
+    Group(GroupPath),
     /// Nowhere.
     Nowhere,
 }
@@ -116,20 +116,27 @@ fn permitted_capabilities() -> Result<u64> {
 }
 
 fn delegation(uid: u32, cgroups: &Layout) -> Delegation {
-    use rustix::fs::{Access, AtFlags, CWD};
     if uid == 0 && cgroups.hierarchies.iter().any(|hierarchy| writable_root(&hierarchy.mount)) {
         return Delegation::Everywhere;
     }
-    let own = cgroups.unified().and_then(|unified| {
+    let group = cgroups.unified().and_then(|unified| {
         let own = unified.own_path()?;
-        Some(unified.mount.join(own.relative()))
+        let above = own.as_str().rsplit_once('/').and_then(|(above, _)| GroupPath::new(above).ok());
+        above.into_iter().chain([own]).find(|group| is_delegated(&unified.mount.join(group.relative())))
     });
-    match own {
-        Some(own) if rustix::fs::accessat(CWD, &own, Access::WRITE_OK, AtFlags::EACCESS).is_ok() => {
-            Delegation::OwnGroup
-        }
-        _ => Delegation::Nowhere,
-    }
+    group.map_or(Delegation::Nowhere, Delegation::Group)
+}
+
+/// Tells whether this user may make groups below one, with controllers, and move into them from elsewhere below it.
+///
+/// The group round the own one is the better place where it was given, too: the own one holds this process, and then
+/// the kernel lets no controller through to the groups below it.
+fn is_delegated(group: &std::path::Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD};
+    let may_write =
+        |path: &std::path::Path| rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
+    may_write(group)
+        && ["cgroup.procs", "cgroup.subtree_control"].iter().all(|file| may_write(&group.join(file)))
 }
 
 fn writable_root(mount: &std::path::Path) -> bool {

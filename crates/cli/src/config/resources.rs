@@ -18,13 +18,13 @@ const LEAST_MEMORY: Bytes = Bytes(1 << 20);
 /// The controllers that a group of this user can have.
 pub(crate) fn controllers(host: &Host) -> Vec<Controller> {
     let layout = &host.cgroups;
-    match host.delegation {
+    match &host.delegation {
         Delegation::Nowhere => Vec::new(),
         Delegation::Everywhere => {
             Controller::ALL.into_iter().filter(|one| layout.hierarchy(*one).is_some()).collect()
         }
-        Delegation::OwnGroup => {
-            let own = layout.unified().and_then(|tree| Some(tree.mount.join(tree.own_path()?.relative())));
+        Delegation::Group(group) => {
+            let own = layout.unified().map(|tree| tree.mount.join(group.relative()));
             let text = own.and_then(|own| std::fs::read_to_string(own.join("cgroup.controllers")).ok());
             text.unwrap_or_default().split_whitespace().filter_map(Controller::from_name).collect()
         }

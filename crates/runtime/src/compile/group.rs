@@ -29,7 +29,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
     }
     let path = path(draft, spec, request)?;
     match Recipe::new(&draft.host.cgroups, &path, &limits) {
-        Ok(recipe) if draft.host.delegation == Delegation::OwnGroup => {
+        Ok(recipe) if matches!(draft.host.delegation, Delegation::Group(_)) => {
             // What was given to this user is in the v2 tree.
             draft.plan.group = Some(recipe.without_optional(Version::V1));
         }
@@ -69,14 +69,11 @@ fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Gro
     }
 }
 
-/// Relative paths begin at the root for those who may write there, and at the own group for others.
+/// Relative paths begin at the root for those who may write there, and at the group that was given to others.
 fn base(draft: &Draft<'_>) -> GroupPath {
-    match draft.host.delegation {
+    match &draft.host.delegation {
         Delegation::Everywhere | Delegation::Nowhere => GroupPath::root(),
-        Delegation::OwnGroup => {
-            let own = draft.host.cgroups.unified().and_then(palisade_cgroup::Hierarchy::own_path);
-            own.unwrap_or_else(GroupPath::root)
-        }
+        Delegation::Group(group) => group.clone(),
     }
 }
 

@@ -49,8 +49,8 @@ impl Machine {
             Self::V2 => root(v2()),
             Self::V1 => root(v1()),
             Self::Hybrid => root(hybrid()),
-            Self::User => Host { delegation: Delegation::OwnGroup, ..user(v2(), given_ids()) },
-            Self::HybridUser => Host { delegation: Delegation::OwnGroup, ..user(hybrid(), given_ids()) },
+            Self::User => Host { delegation: own_group(&v2()), ..user(v2(), given_ids()) },
+            Self::HybridUser => Host { delegation: own_group(&hybrid()), ..user(hybrid(), given_ids()) },
             Self::Bare => user(v1(), own_id()),
         }
     }
@@ -85,6 +85,12 @@ fn user(cgroups: Layout, maps: MapFacts) -> Host {
         delegation: Delegation::Nowhere,
         maps,
     }
+}
+
+/// The group of the user's session.
+fn own_group(cgroups: &Layout) -> Delegation {
+    let own = cgroups.unified().and_then(palisade_cgroup::Hierarchy::own_path);
+    Delegation::Group(own.expect("a group in the v2 tree"))
 }
 
 fn own_id() -> MapFacts {
