@@ -208,18 +208,17 @@ fn enable_controllers(group: &Group, directory: &Directory, enable: &Enable) -> 
     if missing.is_empty() {
         return Ok(());
     }
-    let mut first_error = None;
+    let mut refused = None;
     for above in ancestors(directory) {
-        if let Err((errno, tried)) = enable_in(group, directory, above, &missing) {
-            let fail = || {
-                let above = Directory { path: above.to_owned(), ..directory.clone() };
-                group.write_error(&above, "cgroup.subtree_control", &tried, errno)
-            };
-            first_error.get_or_insert_with(fail);
+        if let Err(error) = enable_in(group, directory, above, &missing) {
+            refused = Some((above, error));
         }
     }
-    // Where a group above was not ours to change, the controller may have been enabled there already.
-    let Some(error) = first_error else { return Ok(()) };
+    // Where a group above was not ours to change, the controller may have been enabled there already; so the lowest
+    // refusal is the one that counts.
+    let Some((above, (errno, tried))) = refused else { return Ok(()) };
+    let above = Directory { path: above.to_owned(), ..directory.clone() };
+    let error = group.write_error(&above, "cgroup.subtree_control", &tried, errno);
     let offered = offered(group, directory);
     if enable.required.iter().all(|controller| offered.contains(controller)) { Ok(()) } else { Err(error) }
 }
