@@ -13,6 +13,7 @@ mod arch;
 mod assembler;
 mod compile;
 mod condition;
+mod conditional;
 mod default;
 mod error;
 mod evaluate;
@@ -27,6 +28,7 @@ mod table;
 
 pub use arch::Arch;
 pub use compile::{compile, compile_for};
+pub use conditional::{Circumstances, ConditionalProfile};
 pub use default::{KernelVersion, default_profile};
 pub use error::Error;
 pub use evaluate::SyscallData;

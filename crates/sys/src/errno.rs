@@ -142,6 +142,18 @@ pub const fn name(errno: Errno) -> &'static str {
     }
 }
 
+/// Finds an error number by its name in `errno(3)`, also by one of the three second names.
+#[must_use]
+pub fn number(word: &str) -> Option<i32> {
+    match word {
+        "EWOULDBLOCK" => Some(libc::EWOULDBLOCK),
+        "EDEADLOCK" => Some(libc::EDEADLOCK),
+        "ENOTSUP" => Some(libc::ENOTSUP),
+        "E?" => None,
+        _ => (1..=libc::EHWPOISON).find(|number| name(Errno::from_raw_os_error(*number)) == word),
+    }
+}
+
 /// Gives an error number's name with its meaning: `EPERM (Operation not permitted)`.
 #[must_use]
 pub fn describe(errno: Errno) -> String {
@@ -163,6 +175,16 @@ mod tests {
             (Errno::from_raw_os_error(4000), "E?"),
         ] {
             assert_eq!(name(errno), expected);
+        }
+        for (word, expected) in [
+            ("EPERM", Some(1)),
+            ("EWOULDBLOCK", Some(11)),
+            ("ENOTSUP", Some(95)),
+            ("EHWPOISON", Some(133)),
+            ("E?", None),
+            ("1", None),
+        ] {
+            assert_eq!(number(word), expected, "{word}");
         }
         assert_eq!(describe(Errno::PERM), "EPERM (Operation not permitted)");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use palisade_oci::Capability;
 use palisade_runtime::{Error, Result};
-use palisade_seccomp::{KernelVersion, Profile, default_profile};
+use palisade_seccomp::{Arch, Circumstances, ConditionalProfile, KernelVersion, Profile, default_profile};
 use serde_json::{Value, json};
 
 use crate::arguments::RunArguments;
@@ -98,21 +98,24 @@ pub(crate) fn seccomp(
     });
     let profile = match wanted {
         Some(None) => return Ok(None),
-        Some(Some(path)) => read_profile(path)?,
+        Some(Some(path)) => read_profile(path, capabilities, kernel)?,
         None if flags.privileged => return Ok(None),
         None => default_profile(capabilities, kernel),
     };
     Ok(Some(json!(profile)))
 }
 
-fn read_profile(path: &Path) -> Result<Profile> {
+/// Reads a profile, and decides its conditions where it has some, as those of Docker and Podman do.
+fn read_profile(path: &Path, capabilities: &BTreeSet<String>, kernel: KernelVersion) -> Result<Profile> {
     let failed = |error: &dyn std::fmt::Display| {
         Error::new(format!("--security-opt seccomp={}: {error}", path.display()))
     };
     let text = std::fs::read(path).map_err(|error| failed(&error))?;
-    serde_json::from_slice(&text).map_err(|error| {
-        failed(&error).hint("the seccomp section of the OCI runtime specification is wanted")
-    })
+    let profile: ConditionalProfile = serde_json::from_slice(&text).map_err(|error| {
+        failed(&error).hint("a profile as Docker, Podman or the OCI runtime specification have it is wanted")
+    })?;
+    let arch = Arch::native().unwrap_or(Arch::Native);
+    profile.resolve(&Circumstances { capabilities, arch, kernel }).map_err(|error| failed(&error))
 }
 
 /// Whether an exec may give rights: only where that was asked for.
@@ -160,5 +163,22 @@ mod tests {
         assert!(filter(&["--privileged"]).unwrap().is_none());
         let error = filter(&["--security-opt=seccomp=/nonexistent"]).unwrap_err().to_string();
         assert!(error.starts_with("--security-opt seccomp=/nonexistent: "), "{error}");
+    }
+
+    #[test]
+    fn a_file_with_conditions_is_decided_for_the_container() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("profile.json");
+        let text = r#"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[
+            {"names":["mount"],"action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_SYS_ADMIN"]}}]}"#;
+        std::fs::write(&path, text).unwrap();
+        let option = format!("--security-opt=seccomp={}", path.display());
+        let rules = |words: &[&str]| {
+            let flags = flags(words);
+            let section = seccomp(&flags, &capabilities(&flags).unwrap(), (6, 1)).unwrap().unwrap();
+            section["syscalls"].as_array().map_or(0, Vec::len)
+        };
+        assert_eq!(rules(&[&option]), 0);
+        assert_eq!(rules(&[&option, "--cap-add=SYS_ADMIN"]), 1);
     }
 }
