@@ -159,3 +159,11 @@ fn a_user_namespace_maps_ids() {
         "{line}"
     );
 }
+
+#[test]
+fn loopback_is_on_in_a_new_network_namespace() {
+    let case = case!();
+    let script =
+        "(echo said | nc -l -p 7 127.0.0.1 &); while ! nc 127.0.0.1 7 </dev/null; do sleep 0.05; done";
+    assert_eq!(Bundle::script(&case, script).output(&case), "said");
+}

@@ -48,7 +48,7 @@ impl Error {
         Self { kind, message: message.into() }
     }
 
-    /// Makes an error of a failed system call: `open /x: EPERM (Operation not permitted)`.
+    /// Makes an error of a failed system call: `open /x: EPERM (operation not permitted)`.
     #[must_use]
     pub fn call(what: impl fmt::Display, errno: Errno) -> Self {
         Self::new(format!("{what}: {}", palisade_sys::errno::describe(errno)))

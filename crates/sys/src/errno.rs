@@ -154,12 +154,17 @@ pub fn number(word: &str) -> Option<i32> {
     }
 }
 
-/// Gives an error number's name with its meaning: `EPERM (Operation not permitted)`.
+/// Gives an error number's name with its meaning: `EPERM (operation not permitted)`.
+///
+/// The meaning begins with a small letter, as engines look for `permission denied` and `no such file or directory` in
+/// what a runtime says, to tell which exit code they give.
 #[must_use]
 pub fn describe(errno: Errno) -> String {
     let text = std::io::Error::from(errno).to_string();
     let meaning = text.split(" (os error").next().unwrap_or(&text);
-    format!("{} ({meaning})", name(errno))
+    let mut letters = meaning.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    format!("{} ({}{})", name(errno), first.map(String::from).unwrap_or_default(), letters.as_str())
 }
 
 #[cfg(test)]
@@ -186,6 +191,6 @@ mod tests {
         ] {
             assert_eq!(number(word), expected, "{word}");
         }
-        assert_eq!(describe(Errno::PERM), "EPERM (Operation not permitted)");
+        assert_eq!(describe(Errno::PERM), "EPERM (operation not permitted)");
     }
 }

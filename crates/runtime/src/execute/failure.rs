@@ -134,12 +134,12 @@ mod tests {
         plan.init.push(crate::plan::Step::new("/process/user/umask", InitOp::Umask { mask: 0o22 }));
         plan.init.push(crate::plan::Step::new("", InitOp::Await { point: crate::plan::Point::Group }));
         let of = |index| of_init(&plan, index, "umask", Errno::INVAL).to_string();
-        assert_eq!(of(0), "/process/user/umask: set umask 0022: umask: EINVAL (Invalid argument)");
-        assert_eq!(of(1), "wait for the runtime: EINVAL (Invalid argument)");
-        assert_eq!(of(2), "umask of the launch image: EINVAL (Invalid argument)");
+        assert_eq!(of(0), "/process/user/umask: set umask 0022: umask: EINVAL (invalid argument)");
+        assert_eq!(of(1), "wait for the runtime: EINVAL (invalid argument)");
+        assert_eq!(of(2), "umask of the launch image: EINVAL (invalid argument)");
         assert_eq!(
             of_launch(&plan, 9, Errno::PERM).to_string(),
-            "launch image: EPERM (Operation not permitted)"
+            "launch image: EPERM (operation not permitted)"
         );
     }
 }

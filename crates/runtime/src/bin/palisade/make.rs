@@ -109,7 +109,7 @@ fn make(
         enter_root: if verb.no_pivot { EnterRoot::Move } else { EnterRoot::Pivot },
         preserve_fds: verb.preserve_fds,
         root: None,
-        loopback: Loopback::AsMade,
+        loopback: Loopback::Up,
         signals: Some(signals.as_fd()),
         stdio: None,
         observe: None,

@@ -16,7 +16,7 @@ pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
         enter_root: EnterRoot::Pivot,
         preserve_fds: 0,
         root: None,
-        loopback: Loopback::AsMade,
+        loopback: Loopback::Up,
         signals: None,
         stdio: None,
         observe: None,
