@@ -1,10 +1,10 @@
 // Runs a command, waits for it with a blocking wait, and writes what it cost to a file:
 //
-//     timed RESULT PROGRAM [ARGUMENT...]
+//     timed SECONDS RESULT PROGRAM [ARGUMENT...]
 //
 // RESULT receives one line: the wall time in nanoseconds from before the fork to after the wait, the peak resident
 // size in KiB of the largest process that was waited for (wait4(2), ru_maxrss), the wait status, and 1 if the
-// program did not end in time and was killed, else 0. The time is taken here and the program is this small because
+// program did not end within SECONDS and was killed, else 0. The time is taken here and the program is this small because
 // ru_maxrss of a process starts at the size of the one that forked it: forked by a larger program, a small runtime
 // would be reported as large as that one.
 
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIMIT_SECONDS = 5, EXIT_NOT_RUN = 127 };
+enum { EXIT_NOT_RUN = 127 };
 
 static volatile sig_atomic_t timed_pid, hung;
 
@@ -42,9 +42,9 @@ static int64_t now(void)
 
 int main(int argc, char **argv)
 {
-	if (argc < 3)
+	if (argc < 4)
 		return EXIT_NOT_RUN;
-	int out = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int out = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (out < 0)
 		return EXIT_NOT_RUN;
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
@@ -53,13 +53,13 @@ int main(int argc, char **argv)
 	int64_t begin = now();
 	pid_t pid = vfork();
 	if (pid == 0) {
-		execv(argv[2], argv + 2);
+		execv(argv[3], argv + 3);
 		_exit(EXIT_NOT_RUN);
 	}
 	if (pid < 0)
 		return EXIT_NOT_RUN;
 	timed_pid = pid;
-	alarm(LIMIT_SECONDS);
+	alarm(atoi(argv[1]));
 	int status = 0;
 	struct rusage usage;
 	while (wait4(pid, &status, 0, &usage) < 0)

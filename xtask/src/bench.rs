@@ -1,11 +1,13 @@
 //! Measurements beside other runtimes, as ratios taken in one run.
 
+mod bars;
 mod borrow;
 mod bundle;
 mod hierarchy;
 mod launch;
 mod report;
 mod rounds;
+mod scale;
 mod series;
 mod subject;
 
@@ -19,7 +21,7 @@ use clap::{Args, Subcommand};
 
 use crate::workspace::Workspace;
 use borrow::Borrowed;
-use bundle::Bundles;
+use bundle::{Bundles, Profile};
 use launch::Launcher;
 use rounds::{Bench, Pace};
 use series::Results;
@@ -30,11 +32,16 @@ use subject::{Name, Subject};
 pub(crate) enum Measure {
     /// Measures the life of one container: run, create, state, start, exec, kill, delete.
     Start(StartArgs),
+    /// Measures a machine with many containers: create, list, and the memory of what waits for start.
+    Scale(scale::ScaleArgs),
 }
 
 /// The options of `bench start`.
 #[derive(Args)]
 pub(crate) struct StartArgs {
+    /// Whose configuration the containers have
+    #[arg(long, value_enum, default_value_t = Profile::Runc)]
+    profile: Profile,
     /// Rounds back to back; each subject is measured once a round
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -44,6 +51,12 @@ pub(crate) struct StartArgs {
     /// Length of that pause, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 300)]
     pause: u64,
+    /// Rounds of many runs at the same time
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    parallel_runs: u32,
+    /// How many are run at the same time
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    parallel: u32,
     /// Measures youki as well, which is built from crates.io into target/youki where it is not yet
     #[arg(long)]
     with_youki: bool,
@@ -59,17 +72,15 @@ pub(crate) struct StartArgs {
 pub(crate) fn run(measure: &Measure) -> Result<()> {
     match measure {
         Measure::Start(args) => start(args),
+        Measure::Scale(args) => scale::run(args),
     }
 }
 
 fn start(args: &StartArgs) -> Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        bail!("bench start: needs root: it makes cgroups in every hierarchy");
-    }
+    require_root()?;
     let interrupted = notice_interrupts()?;
     let workspace = Workspace::load()?;
-    let directory = workspace.root().join("target/bench");
-    std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+    let directory = make_directory(&workspace)?;
     let launcher = Launcher::build(&workspace, &directory)?;
     let mut subjects = subject::find(&workspace, &directory, &args.only, args.with_youki)?;
 
@@ -77,7 +88,7 @@ fn start(args: &StartArgs) -> Result<()> {
     let load_before = load_average()?;
     let mut results = Results::default();
     let hierarchies = hierarchy::mounted()?;
-    let bundles = Bundles::make(&directory, &hierarchies)?;
+    let bundles = Bundles::make(&workspace, &directory, args.profile, &hierarchies)?;
     let bench = Bench::new(&subjects, &bundles, &hierarchies, launcher, &interrupted)?;
     let measured = measure_all(args, bench, &mut results);
     let returned = borrowed.give_back();
@@ -90,6 +101,12 @@ fn start(args: &StartArgs) -> Result<()> {
 
     let report = report::Report::new(&subjects, &results, &hierarchies, (load_before, load_average()?))?;
     print!("{report}");
+    if args.profile == Profile::Docker {
+        print!("{}", bars::Bars::new(&results));
+    }
+    if let Some(origin) = bundles.filter_origin() {
+        println!("seccomp filter: {origin}");
+    }
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report.to_json())?;
         std::fs::write(file, text + "\n").with_context(|| format!("write {}", file.display()))?;
@@ -100,9 +117,24 @@ fn start(args: &StartArgs) -> Result<()> {
 fn measure_all(args: &StartArgs, bench: Bench<'_>, results: &mut Results) -> Result<()> {
     let measured = bench.measure(results, Pace::BackToBack, args.runs).and_then(|()| {
         let pause = Duration::from_millis(args.pause);
-        bench.measure(results, Pace::AfterPause(pause), args.paused_runs)
+        bench.measure(results, Pace::AfterPause(pause), args.paused_runs)?;
+        bench.measure_together(results, args.parallel, args.parallel_runs)
     });
     measured.and(bench.finish())
+}
+
+fn require_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("bench: needs root: it makes cgroups in every hierarchy");
+    }
+    Ok(())
+}
+
+/// Makes the directory for what is built and written.
+fn make_directory(workspace: &Workspace) -> Result<PathBuf> {
+    let directory = workspace.root().join("target/bench");
+    std::fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+    Ok(directory)
 }
 
 /// Makes crun run on a hybrid machine, or takes it off the list and says why it cannot.

@@ -1,11 +1,12 @@
 //! Decides the conditions of a profile as Docker and Podman have them, and prints the one that is left as JSON:
-//! `cargo run -p palisade-seccomp --example resolve -- FILE KERNEL [CAPABILITY...]`.
+//! `cargo run -p palisade-seccomp --example resolve -- FILE KERNEL [CAPABILITY...]`. For FILE `default` it is the profile
+//! of `pal run`.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use palisade_seccomp::{Arch, Circumstances, ConditionalProfile};
+use palisade_seccomp::{Arch, Circumstances, ConditionalProfile, default_profile};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -15,8 +16,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let kernel = (major.parse()?, minor.parse()?);
     let capabilities: BTreeSet<String> = arguments.collect();
     let arch = Arch::native().ok_or("this machine's system calls are not known")?;
-    let profile: ConditionalProfile = serde_json::from_slice(&std::fs::read(file)?)?;
-    let profile = profile.resolve(&Circumstances { capabilities: &capabilities, arch, kernel })?;
+    let profile = if file == "default" {
+        default_profile(&capabilities, kernel)
+    } else {
+        let profile: ConditionalProfile = serde_json::from_slice(&std::fs::read(file)?)?;
+        profile.resolve(&Circumstances { capabilities: &capabilities, arch, kernel })?
+    };
     println!("{}", serde_json::to_string(&profile)?);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! One measured command: started by the small C program `timed`, which takes the time and the peak memory.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,11 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::workspace::Workspace;
+
+/// After this time a command counts as one that hangs.
+const ONE_LIMIT: Duration = Duration::from_secs(5);
+/// The same for many at once.
+const MANY_LIMIT: Duration = Duration::from_secs(60);
 
 /// What one command took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,26 +39,45 @@ pub(crate) enum Outcome {
 #[derive(Debug)]
 pub(crate) struct Launcher {
     timed: PathBuf,
+    parallel: PathBuf,
     scratch: TempDir,
 }
 
 impl Launcher {
     /// Compiles the C programs of `benches/` into `directory`.
     pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
-        for name in ["timed", "guest", "floor"] {
+        for name in ["timed", "guest", "floor", "parallel"] {
             compile(&workspace.root().join("benches").join(name), &directory.join(name))?;
         }
         let scratch = TempDir::with_prefix("bench-").context("make a temporary directory")?;
-        Ok(Self { timed: directory.join("timed"), scratch })
+        Ok(Self { timed: directory.join("timed"), parallel: directory.join("parallel"), scratch })
     }
 
     /// Runs a command to its end; an error when it fails, with what it said.
     pub(crate) fn measure<A: AsRef<OsStr>>(&self, program: &Path, args: &[A]) -> Result<Outcome> {
+        self.measure_within(ONE_LIMIT, program, args)
+    }
+
+    /// Runs many copies of a command at once, to the end of the last; each `@` in an argument becomes the number of
+    /// the copy.
+    pub(crate) fn measure_many(&self, copies: u32, program: &Path, args: &[OsString]) -> Result<Outcome> {
+        let mut words = vec![OsString::from(copies.to_string()), program.into()];
+        words.extend_from_slice(args);
+        self.measure_within(MANY_LIMIT, &self.parallel, &words)
+    }
+
+    fn measure_within<A: AsRef<OsStr>>(
+        &self,
+        limit: Duration,
+        program: &Path,
+        args: &[A],
+    ) -> Result<Outcome> {
         let result = self.scratch.path().join("result");
         // A file, for a created container keeps the standard streams: a pipe would have no end.
         let errors = self.scratch.path().join("stderr");
         let stderr = File::create(&errors).with_context(|| format!("create {}", errors.display()))?;
         let status = Command::new(&self.timed)
+            .arg(limit.as_secs().to_string())
             .arg(&result)
             .arg(program)
             .args(args)

@@ -82,6 +82,10 @@ impl<'a> Report<'a> {
         let samples = self.results.samples(key);
         Some(json!({
             "verb": verb.word(),
+            "copies": match verb {
+                Verb::RunTogether(copies) => copies,
+                _ => 1,
+            },
             "pauseMs": pause,
             "subject": name.to_string(),
             "medianUs": figures.median.as_micros(),
@@ -125,7 +129,12 @@ impl fmt::Display for Report<'_> {
                 Pace::BackToBack => "back to back".to_owned(),
                 Pace::AfterPause(pause) => format!("after {} ms of quiet", pause.as_millis()),
             };
-            writeln!(formatter, "\n{}, {pace_text}, {} rounds", verb.word(), rounds.unwrap_or(0))?;
+            let many = match verb {
+                Verb::RunTogether(copies) => format!(" of {copies} at the same time"),
+                _ => String::new(),
+            };
+            let word = verb.word();
+            writeln!(formatter, "\n{word}{many}, {pace_text}, {} rounds", rounds.unwrap_or(0))?;
             writeln!(formatter, "{:<10} median    min    p90  ×crun ×floor    MiB", "ms")?;
             for subject in self.subjects {
                 self.row(formatter, subject.name, (pace, verb))?;

@@ -1,6 +1,6 @@
 //! The rounds: every subject once for every verb, in an order that changes from round to round.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
@@ -44,6 +44,8 @@ pub(crate) enum Verb {
     Exec,
     Kill,
     Delete,
+    /// So many runs at the same time; no part of a round.
+    RunTogether(u32),
 }
 
 impl Verb {
@@ -53,7 +55,7 @@ impl Verb {
     /// The word on a runtime's command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Run => "run",
+            Self::Run | Self::RunTogether(_) => "run",
             Self::Create => "create",
             Self::State => "state",
             Self::Start => "start",
@@ -137,15 +139,39 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// Measures many runs at the same time, back to back, after a round that is not counted.
+    pub(crate) fn measure_together(&self, results: &mut Results, copies: u32, rounds: u32) -> Result<()> {
+        let verb = Verb::RunTogether(copies);
+        for round in (0..=rounds).take_while(|_| rounds > 0) {
+            for subject in self.order(round).into_iter().filter(|subject| subject.is_runtime()) {
+                if self.interrupted.load(Ordering::Relaxed) {
+                    bail!("interrupted");
+                }
+                let sample = self.sample(results, verb, subject)?;
+                if round > 0 {
+                    results.push((Pace::BackToBack, verb, subject.name), sample);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Measures one command; one that hangs is noted and, where that can be done, tried again.
     fn sample(&self, results: &mut Results, verb: Verb, subject: &Subject) -> Result<Sample> {
         for _ in 0..TRIES {
-            match self.launcher.measure(&subject.program, &self.arguments(verb, subject))? {
+            let arguments = self.arguments(verb, subject);
+            let outcome = match verb {
+                Verb::RunTogether(copies) => {
+                    self.launcher.measure_many(copies, &subject.program, &arguments)?
+                }
+                _ => self.launcher.measure(&subject.program, &arguments)?,
+            };
+            match outcome {
                 Outcome::Done(sample) => return Ok(sample),
                 Outcome::Hung => results.note_hang(subject.name),
             }
             match verb {
-                Verb::Run => drop(self.clean()),
+                Verb::Run | Verb::RunTogether(_) => drop(self.clean()),
                 Verb::State | Verb::Exec => {}
                 Verb::Create | Verb::Start | Verb::Kill | Verb::Delete => break,
             }
@@ -176,6 +202,11 @@ impl<'a> Bench<'a> {
             vec!["--root".into(), self.state_directory(subject).into(), verb.word().into()];
         match verb {
             Verb::Run => args.extend(["--bundle".into(), self.bundles.of_true().into(), id]),
+            Verb::RunTogether(_) => {
+                let mut numbered = id;
+                numbered.push("-@");
+                args.extend(["--bundle".into(), self.bundles.of_true().into(), numbered]);
+            }
             Verb::Create => {
                 let pid_file = self.pid_file(subject).into();
                 let bundle = self.bundles.of_pause().into();
@@ -238,8 +269,9 @@ impl<'a> Bench<'a> {
             Err(error) => left.push(format!("{what} (not removed: {error:#})")),
         };
         for subject in self.subjects.iter().filter(|subject| subject.is_runtime()) {
-            if self.state_directory(subject).join(self.container(subject)).exists() {
-                note(format!("container of {}", subject.name), self.delete_by_force(subject));
+            for id in self.left_containers(subject) {
+                let removed = self.delete_by_force(subject, &id);
+                note(format!("container {} of {}", id.display(), subject.name), removed);
             }
         }
         if let Err(error) = reap_orphans() {
@@ -256,12 +288,19 @@ impl<'a> Bench<'a> {
         left
     }
 
-    fn delete_by_force(&self, subject: &Subject) -> Result<()> {
+    /// Lists the containers that the state directory of a subject still has.
+    fn left_containers(&self, subject: &Subject) -> Vec<OsString> {
+        let Ok(entries) = fs::read_dir(self.state_directory(subject)) else { return Vec::new() };
+        let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+        names.filter(|name| name.to_string_lossy().starts_with(&self.mark)).collect()
+    }
+
+    fn delete_by_force(&self, subject: &Subject, id: &OsStr) -> Result<()> {
         let output = Command::new(&subject.program)
             .arg("--root")
             .arg(self.state_directory(subject))
             .args(["delete", "--force"])
-            .arg(self.container(subject))
+            .arg(id)
             .stdin(Stdio::null())
             .output()
             .with_context(|| format!("execute {}", subject.program.display()))?;
@@ -274,7 +313,7 @@ impl<'a> Bench<'a> {
 }
 
 /// Reaps what containers leave to this process; one that was not reaped would still hold its cgroups.
-fn reap_orphans() -> Result<()> {
+pub(crate) fn reap_orphans() -> Result<()> {
     for _ in 0..LOOKS_FOR_ORPHANS {
         match waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG) {
             Ok(Some(_)) => {}
@@ -296,7 +335,7 @@ impl Drop for Bench<'_> {
 
 /// Where the runtimes keep their state: on a tmpfs, as `/run` is on an installed system. On machines whose `/run` is on
 /// disk, every runtime would be measured writing to the disk's journal.
-fn state_home() -> &'static str {
+pub(crate) fn state_home() -> &'static str {
     const TMPFS_MAGIC: i64 = 0x0102_1994;
     let on_tmpfs = rustix::fs::statfs("/run").is_ok_and(|status| status.f_type == TMPFS_MAGIC);
     if on_tmpfs { "/run" } else { "/dev/shm" }

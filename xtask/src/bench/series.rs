@@ -81,7 +81,7 @@ impl Results {
 }
 
 /// The median of a sorted list.
-fn middle(sorted: &[f64]) -> Option<f64> {
+pub(crate) fn middle(sorted: &[f64]) -> Option<f64> {
     let half = sorted.len() / 2;
     let upper = sorted.get(half)?;
     Some(if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[half - 1], *upper) } else { *upper })
