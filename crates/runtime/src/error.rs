@@ -54,6 +54,15 @@ impl Error {
         Self::new(format!("{what}: {}", palisade_sys::errno::describe(errno)))
     }
 
+    /// Makes an error of a failed operation of the standard library, in the form of [`Self::call`].
+    #[must_use]
+    pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) => Self::call(what, errno),
+            None => Self::new(format!("{what}: {error}")),
+        }
+    }
+
     /// Says what to do about it, in brackets at the end.
     #[must_use]
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
@@ -125,9 +134,6 @@ impl<T> During<T> for std::result::Result<T, Errno> {
 
 impl<T> During<T> for std::io::Result<T> {
     fn during(self, what: impl fmt::Display) -> Result<T> {
-        self.map_err(|error| match Errno::from_io_error(&error) {
-            Some(errno) => Error::call(what, errno),
-            None => Error::new(format!("{what}: {error}")),
-        })
+        self.map_err(|error| Error::io(what, &error))
     }
 }

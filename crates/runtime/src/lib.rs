@@ -23,6 +23,7 @@ mod init;
 mod launch;
 mod lifecycle;
 mod record;
+mod socket;
 mod terminal;
 
 pub use error::{Error, ErrorKind, Result};
@@ -36,4 +37,5 @@ pub use lifecycle::{
     parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record};
-pub use terminal::{Relay, send_master};
+pub use socket::{PidfdOf, send_master, send_pidfd};
+pub use terminal::Relay;

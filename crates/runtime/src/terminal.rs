@@ -1,12 +1,10 @@
 //! The caller's terminal: made raw, relayed to that of a container, and always put back.
 
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use rustix::termios::{OptionalActions, Termios};
 
 use crate::error::{During, Error, ErrorKind, Result};
@@ -173,64 +171,5 @@ impl Drop for Relay {
             // Nothing is left to be done when the terminal is gone.
             let _restored = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
         }
-    }
-}
-
-/// Sends a terminal's master to whoever listens at a console socket, as `--console-socket` asks: one message with
-/// one descriptor.
-///
-/// # Errors
-/// A path that is no listening socket.
-pub fn send_master(socket: &Path, master: BorrowedFd<'_>) -> Result<()> {
-    let what = || format!("--console-socket {}", socket.display());
-    let address = SocketAddrUnix::new(socket).during(what())?;
-    let stream =
-        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-            .during(what())?;
-    rustix::net::connect(&stream, &address).during(what())?;
-    crate::init::send_descriptor(stream.as_fd(), b"/dev/ptmx", master).during(what())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    use std::io::{Read, Write};
-    use std::os::fd::AsFd;
-    use std::os::unix::net::UnixListener;
-
-    #[test]
-    fn a_master_goes_through_a_socket() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("console");
-        let listener = UnixListener::bind(&path).unwrap();
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        send_master(&path, writer.as_fd()).unwrap();
-        drop(writer);
-        let (stream, _) = listener.accept().unwrap();
-        let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
-        let mut bytes = [0; 64];
-        let mut slices = [std::io::IoSliceMut::new(&mut bytes)];
-        let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
-        rustix::net::recvmsg(&stream, &mut slices, &mut control, flags).unwrap();
-        let received = control.drain().find_map(|message| match message {
-            rustix::net::RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-            _ => None,
-        });
-        std::fs::File::from(received.unwrap()).write_all(b"through").unwrap();
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "through");
-    }
-
-    #[test]
-    fn a_path_that_is_no_socket_is_named() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("file");
-        std::fs::write(&path, "").unwrap();
-        let error = send_master(&path, std::io::stderr().as_fd()).unwrap_err().to_string();
-        let expected = format!("--console-socket {}: ECONNREFUSED", path.display());
-        assert!(error.starts_with(&expected), "{error}");
     }
 }

@@ -37,8 +37,16 @@ impl Bundle {
     /// # Errors
     /// A file that is missing or not a configuration.
     pub fn load(directory: &Path) -> Result<Self> {
+        Self::load_with(directory, &directory.join("config.json"))
+    }
+
+    /// Reads a bundle with a configuration of another name, or elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_with(directory: &Path, config: &Path) -> Result<Self> {
         let directory = absolute(directory)?;
-        let path = directory.join("config.json");
+        let path = absolute(config)?;
         let text = std::fs::read(&path).during(format_args!("read {}", path.display())).map_err(|error| {
             error.hint(
                 "a bundle is a directory with config.json and a root file system; palisade spec writes one",

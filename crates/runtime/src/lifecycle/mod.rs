@@ -111,8 +111,7 @@ impl Container {
     /// # Errors
     /// `NotRunning` when it has ended.
     pub(crate) fn open_process(&self) -> Result<Process> {
-        let gone =
-            || Error::of(ErrorKind::NotRunning, format!("container {} is not running", self.record.id));
+        let gone = || Error::of(ErrorKind::NotRunning, format!("{}: container not running", self.record.id));
         let record = self.process.ok_or_else(gone)?;
         let pid = rustix::process::Pid::from_raw(record.pid).ok_or_else(gone)?;
         let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {

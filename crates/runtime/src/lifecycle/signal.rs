@@ -30,7 +30,7 @@ impl Container {
         match rustix::process::pidfd_send_signal(&process.pidfd, signal) {
             Ok(()) => Ok(()),
             Err(Errno::SRCH) => {
-                Err(Error::of(ErrorKind::NotRunning, format!("container {} is not running", self.record.id)))
+                Err(Error::of(ErrorKind::NotRunning, format!("{}: container not running", self.record.id)))
             }
             Err(errno) => Err(Error::call(format_args!("pidfd_send_signal {signal:?}"), errno)),
         }

@@ -70,7 +70,7 @@ impl Container {
             Ok(fifo) => Ok(fifo),
             Err(Errno::NXIO) => Err(Error::of(
                 ErrorKind::NotRunning,
-                format!("container {} is not running: its process ended before start", self.record.id),
+                format!("{}: container not running: its process ended before start", self.record.id),
             )),
             Err(errno) => Err(Error::call(format_args!("open the container's FIFO {name}"), errno)),
         }

@@ -4,9 +4,11 @@ use std::os::fd::AsFd;
 
 use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
 use palisade_runtime::{
-    Container, Error, ExecOptions, Executed, Foreground, Host, Process, Relay, Result, Store, send_master,
+    Container, Error, ExecOptions, Executed, Foreground, Host, PidfdOf, Process, Relay, Result, Started,
+    Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
+use rustix::process::{Signal, pidfd_send_signal};
 
 use crate::arguments::Exec;
 use crate::log::Log;
@@ -15,6 +17,7 @@ use crate::make::{check_descriptors, write_pid};
 pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let container = store.find(&verb.id)?;
     check_descriptors(verb.preserve_fds)?;
+    check_supported(verb)?;
     let process = process(verb, &container)?;
     let terminal = process.terminal;
     if verb.detach && terminal && verb.console_socket.is_none() {
@@ -23,9 +26,14 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let host = Host::probe()?;
     let _mask = signal::block_all();
     let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let record = |process: &Process| match &verb.pid_file {
-        Some(path) => write_pid(path, process.pid.as_raw_nonzero().get()),
-        None => Ok(()),
+    let record = |process: &Process| {
+        if let Some(socket) = &verb.pidfd_socket {
+            send_pidfd(socket, PidfdOf::Executed, process)?;
+        }
+        match &verb.pid_file {
+            Some(path) => write_pid(path, process.pid.as_raw_nonzero().get()),
+            None => Ok(()),
+        }
     };
     let options = ExecOptions {
         process: &process,
@@ -35,22 +43,37 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
         signals: Some(signals.as_fd()),
         stdio: None,
     };
-    let Executed { started, warnings } = container.exec(&host, options)?;
+    let Executed { mut started, warnings } = container.exec(&host, options)?;
     log.warnings(&warnings);
-    let relay = match (&verb.console_socket, started.terminal) {
-        (Some(socket), Some(master)) => {
-            send_master(socket, master.as_fd())?;
-            None
-        }
-        (None, Some(master)) => Some(Relay::begin(master)?),
-        (_, None) => None,
-    };
+    let relay = relay(verb, &mut started).inspect_err(|_| {
+        // Nobody would know of it; that it has ended meanwhile is as well.
+        let _killed = pidfd_send_signal(&started.process.pidfd, Signal::KILL);
+    })?;
     if verb.detach {
         return Ok(0);
     }
     let end =
         Foreground { process: &started.process, signals: signals.as_fd(), relay, patience: None }.wait()?;
     Ok(end.code())
+}
+
+fn check_supported(verb: &Exec) -> Result<()> {
+    let missing = [("--cgroup", !verb.cgroup.is_empty()), ("--ignore-paused", verb.ignore_paused)];
+    match missing.iter().find(|(_, is_asked)| *is_asked) {
+        Some((option, _)) => {
+            Err(Error::new(format!("{option}: it is not supported by this version of palisade")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Gives the terminal to whoever asked for it, or else relays it.
+fn relay(verb: &Exec, started: &mut Started) -> Result<Option<Relay>> {
+    match (&verb.console_socket, started.terminal.take()) {
+        (Some(socket), Some(master)) => send_master(socket, master.as_fd()).map(|()| None),
+        (None, Some(master)) => Relay::begin(master).map(Some),
+        (_, None) => Ok(None),
+    }
 }
 
 /// The process of a file, or the container's own with what the command line changes.
@@ -70,6 +93,12 @@ fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
     process.env.extend(verb.env.iter().cloned());
     if verb.no_new_privs {
         process.no_new_privileges = true;
+    }
+    if let Some(profile) = &verb.apparmor {
+        process.apparmor_profile.clone_from(profile);
+    }
+    if let Some(label) = &verb.process_label {
+        process.selinux_label.clone_from(label);
     }
     set_user(&mut process, verb)?;
     if !verb.cap.is_empty() {

@@ -1,4 +1,4 @@
-//! `state`, `list`, `ps`, `spec`, `features`: verbs that look and change nothing.
+//! `state`, `list`, `spec`, `features`: verbs that look and change nothing.
 
 use std::io::Write;
 
@@ -8,14 +8,14 @@ use palisade_oci::state::Record;
 use palisade_runtime::{Error, Result, Store};
 use serde::Serialize;
 
-use crate::arguments::{Format, List, Ps, Spec};
+use crate::arguments::{Format, List, Spec};
 
 pub(crate) fn print(text: &str) -> Result<u8> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         // Whoever read has read enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
-        Err(error) => Err(Error::new(format!("write standard output: {error}"))),
+        Err(error) => Err(Error::io("write standard output", &error)),
         Ok(()) => Ok(0),
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
     }
 }
 
-fn owner(uid: u32) -> String {
+pub(crate) fn owner(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -74,7 +74,7 @@ fn table(records: &[Record]) -> String {
     align(&rows)
 }
 
-fn align<const N: usize>(rows: &[[String; N]]) -> String {
+pub(crate) fn align<const N: usize>(rows: &[[String; N]]) -> String {
     let widths: Vec<usize> = (0..N)
         .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0).max(9))
         .collect();
@@ -86,43 +86,6 @@ fn align<const N: usize>(rows: &[[String; N]]) -> String {
         text.push('\n');
     }
     text
-}
-
-pub(crate) fn ps(verb: &Ps, store: &Store) -> Result<u8> {
-    let container = store.find(&verb.id)?;
-    let pids: Vec<i32> = match container.group()? {
-        Some(group) => group.procs()?.into_iter().map(|pid| pid.as_raw_nonzero().get()).collect(),
-        None => container.process().map(|process| process.pid).into_iter().collect(),
-    };
-    match verb.format {
-        Format::Json => {
-            let text =
-                serde_json::to_string(&pids).map_err(|error| Error::new(format!("write JSON: {error}")))?;
-            print(&format!("{text}\n"))
-        }
-        Format::Table => {
-            let mut rows = vec![["UID", "PID", "PPID", "CMD"].map(str::to_owned)];
-            rows.extend(pids.iter().filter_map(|pid| describe(*pid)));
-            print(&align(&rows))
-        }
-    }
-}
-
-/// A line of the process table; none when it has ended meanwhile.
-fn describe(pid: i32) -> Option<[String; 4]> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next().map(str::to_owned)
-    };
-    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let words: Vec<String> = command
-        .split(|byte| *byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(|word| String::from_utf8_lossy(word).chars().filter(|c| !c.is_control()).collect())
-        .collect();
-    let command = if words.is_empty() { format!("[{}]", field("Name:")?) } else { words.join(" ") };
-    Some([owner(field("Uid:")?.parse().ok()?), pid.to_string(), field("PPid:")?, command])
 }
 
 pub(crate) fn spec(verb: &Spec) -> Result<u8> {
@@ -137,8 +100,12 @@ pub(crate) fn spec(verb: &Spec) -> Result<u8> {
     let file = std::fs::File::options().write(true).create_new(true).open(&path);
     let text = format!("{}\n", example(owner, tree));
     file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
-        let hint = if error.kind() == std::io::ErrorKind::AlreadyExists { " (remove it first)" } else { "" };
-        Error::new(format!("write {}: {error}{hint}", path.display()))
+        let failed = Error::io(format_args!("write {}", path.display()), &error);
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            failed.hint("remove it first")
+        } else {
+            failed
+        }
     })?;
     Ok(0)
 }

@@ -2,56 +2,47 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod dashes;
 mod exec;
 mod inspect;
 mod log;
 mod make;
 mod manage;
+mod parse;
 mod plan;
+mod ps;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use clap::error::ErrorKind as ParseErrorKind;
 use palisade_runtime::{Error, Result, Store};
 
-use arguments::{Arguments, Verb};
+use arguments::{Arguments, CgroupManager, Verb};
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse::arguments() {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Nothing more can be said when stdout or stderr is closed.
-            let _printed = error.print();
-            let asked = matches!(error.kind(), ParseErrorKind::DisplayHelp | ParseErrorKind::DisplayVersion);
-            return if asked { ExitCode::SUCCESS } else { ExitCode::from(1) };
-        }
+        Err(code) => return code,
     };
-    let failure_code = if matches!(arguments.verb, Verb::Exec(_)) { 255 } else { 1 };
+    let failure = parse::failure_code(matches!(arguments.verb, Verb::Exec(_)));
     let log = match log::Log::open(&arguments.global) {
         Ok(log) => log,
         Err(error) => {
             log::tell(&error);
-            return ExitCode::from(1);
+            return failure;
         }
     };
     match run(&arguments, &log) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             log.error(&error);
-            ExitCode::from(failure_code)
+            failure
         }
     }
 }
 
 fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
     let global = &arguments.global;
-    if global.systemd_cgroup {
-        return Err(Error::new(
-            "--systemd-cgroup: the systemd cgroup driver is not supported by this version of palisade",
-        )
-        .hint("leave it out: cgroups are then made in the cgroup file system"));
-    }
+    check_cgroup_manager(global.cgroup_manager())?;
     let store = Store::new(global.root.clone().unwrap_or_else(palisade_runtime::state_directory));
     match &arguments.verb {
         Verb::Create(verb) => make::create(verb, &store, log),
@@ -64,9 +55,21 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Resume(verb) => manage::resume(&verb.id, &store),
         Verb::State(verb) => inspect::state(&verb.id, &store),
         Verb::List(verb) => inspect::list(verb, &store),
-        Verb::Ps(verb) => inspect::ps(verb, &store),
+        Verb::Ps(verb) => ps::ps(verb, &store),
         Verb::Spec(verb) => inspect::spec(verb),
         Verb::Features => inspect::features(),
         Verb::Plan(verb) => plan::plan(verb, &store),
+    }
+}
+
+fn check_cgroup_manager(manager: CgroupManager) -> Result<()> {
+    let refuse = |what: &str| {
+        Err(Error::new(format!("{what} is not supported by this version of palisade"))
+            .hint("leave it out: cgroups are then made in the cgroup file system"))
+    };
+    match manager {
+        CgroupManager::Cgroupfs => Ok(()),
+        CgroupManager::Systemd => refuse("--cgroup-manager systemd: the systemd cgroup driver"),
+        CgroupManager::Disabled => refuse("--cgroup-manager disabled: a container without a cgroup"),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
-    Relay, Result, Store, send_master,
+    PidfdOf, Relay, Result, Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
 
@@ -64,7 +64,10 @@ pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
 
 fn load(verb: &Make) -> Result<Bundle> {
     check_descriptors(verb.preserve_fds)?;
-    Bundle::load(&verb.bundle)
+    match &verb.config {
+        Some(config) => Bundle::load_with(&verb.bundle, config),
+        None => Bundle::load(&verb.bundle),
+    }
 }
 
 /// A descriptor that is not open cannot be passed on, nor one of this program's own: those close on exec.
@@ -138,6 +141,9 @@ fn hand_over(verb: &Make, created: &Created) -> Result<()> {
     if let (Some(socket), Some(master)) = (&verb.console_socket, &created.terminal) {
         send_master(socket, master.as_fd())?;
     }
+    if let Some(socket) = &verb.pidfd_socket {
+        send_pidfd(socket, PidfdOf::First, &created.process)?;
+    }
     if let Some(path) = &verb.pid_file {
         write_pid(path, created.process.pid.as_raw_nonzero().get())?;
     }
@@ -146,7 +152,7 @@ fn hand_over(verb: &Make, created: &Created) -> Result<()> {
 
 /// Writes a pid file in one step: whoever waits for it never reads a part of it.
 pub(crate) fn write_pid(path: &Path, pid: i32) -> Result<()> {
-    let failed = |error: std::io::Error| Error::new(format!("--pid-file {}: {error}", path.display()));
+    let failed = |error: std::io::Error| Error::io(format_args!("--pid-file {}", path.display()), &error);
     let name =
         path.file_name().ok_or_else(|| Error::new(format!("--pid-file {}: no file name", path.display())))?;
     let temporary = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));

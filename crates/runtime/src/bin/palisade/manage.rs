@@ -1,6 +1,7 @@
 //! `start`, `kill`, `delete`, `pause`, `resume`.
 
 use palisade_runtime::{ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal};
+use regex_lite::Regex;
 
 use crate::arguments::{Delete, Kill};
 use crate::log::Log;
@@ -13,20 +14,32 @@ pub(crate) fn start(id: &str, store: &Store) -> Result<u8> {
 pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
     let signal = parse_signal(&verb.signal)?;
     let reach = if verb.all { Reach::All } else { Reach::First };
-    store.find(&verb.id)?.kill(signal, reach)?;
-    Ok(0)
-}
-
-pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
-    let force = if verb.force { Force::Yes } else { Force::No };
-    let host = Host::probe()?;
+    if !verb.regex {
+        store.find(&verb.id)?.kill(signal, reach)?;
+        return Ok(0);
+    }
     let mut errors = Vec::new();
-    for id in &verb.ids {
-        match ContainerId::new(id).and_then(|id| store.delete(&host, &id, force)) {
-            Ok(warnings) => log.warnings(&warnings),
+    for id in matching(&verb.id, store)? {
+        match store.get(&id).and_then(|container| container.kill(signal, reach)) {
+            Ok(()) => {}
+            // It has gone since the look at the list.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => errors.push(error),
         }
     }
+    all_or(errors)
+}
+
+/// The containers whose id a regular expression matches somewhere.
+fn matching(pattern: &str, store: &Store) -> Result<Vec<ContainerId>> {
+    let pattern = Regex::new(pattern)
+        .map_err(|error| Error::new(format!("--regex {pattern:?} is no regular expression: {error}")))?;
+    let ids = store.list()?.into_iter().map(|container| container.record().id.clone());
+    Ok(ids.filter(|id| pattern.is_match(id.as_str())).collect())
+}
+
+/// Makes one error of many.
+fn all_or(mut errors: Vec<Error>) -> Result<u8> {
     match errors.len() {
         0 => Ok(0),
         1 => Err(errors.remove(0)),
@@ -35,6 +48,30 @@ pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
             Err(Error::of(ErrorKind::Other, texts.join("; ")))
         }
     }
+}
+
+pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
+    let force = if verb.force { Force::Yes } else { Force::No };
+    let host = Host::probe()?;
+    let mut ids = Vec::new();
+    let mut errors = Vec::new();
+    for text in &verb.ids {
+        if verb.regex {
+            ids.extend(matching(text, store)?);
+        } else {
+            match ContainerId::new(text) {
+                Ok(id) => ids.push(id),
+                Err(error) => errors.push(error),
+            }
+        }
+    }
+    for id in ids {
+        match store.delete(&host, &id, force) {
+            Ok(warnings) => log.warnings(&warnings),
+            Err(error) => errors.push(error),
+        }
+    }
+    all_or(errors)
 }
 
 pub(crate) fn pause(id: &str, store: &Store) -> Result<u8> {
