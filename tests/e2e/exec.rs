@@ -103,7 +103,8 @@ fn exec_gives_the_exit_code_and_255_for_its_own_failures() {
     refused(&["--cap", "CAP_LUCK"], &["true"], "--cap CAP_LUCK: no such capability");
     refused(&["--env", "NOVALUE"], &["true"], "config.json: /process/env/");
     refused(&["--process", "/no/such"], &[], "read /no/such: ENOENT");
-    refused(&["--preserve-fds", "1"], &["true"], "--preserve-fds 1: descriptor 3 is not open");
+    // Whoever started the tests may have passed some on.
+    refused(&["--preserve-fds", "99"], &["true"], "--preserve-fds 99: descriptor ");
     container.kill("KILL");
     container.await_status("stopped");
     refused(&[], &["true"], &format!("cannot exec in container {}: it is stopped", container.id()));
