@@ -21,3 +21,4 @@ mod scheduling;
 mod seccomp;
 mod security;
 mod terminal;
+mod update;

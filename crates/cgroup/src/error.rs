@@ -1,6 +1,6 @@
 //! The error of this crate: operation, object, cause and a hint.
 
-use crate::Refusal;
+use crate::{Knob, Refusal};
 use rustix::io::Errno;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ struct Inner {
     cause: Cause,
     hint: Option<String>,
     kind: ErrorKind,
+    knob: Option<Knob>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,11 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// Returns the limit that was to be set, so that a caller can lead back to where its user wrote it.
+    pub fn knob(&self) -> Option<Knob> {
+        self.0.knob
+    }
+
     pub(crate) fn call(operation: impl Into<String>, object: impl Into<PathBuf>, errno: Errno) -> Self {
         let kind = match errno {
             Errno::NOENT => ErrorKind::NotFound,
@@ -102,13 +108,27 @@ impl Error {
         self
     }
 
+    /// Adds a hint to the one that is there.
+    pub(crate) fn and_hint(self, hint: &str) -> Self {
+        match self.hint().map(|first| format!("{first}; {hint}")) {
+            Some(both) => self.with_hint(both),
+            None => self.with_hint(hint),
+        }
+    }
+
+    /// Notes which limit was to be set.
+    pub(crate) fn about(mut self, knob: Option<Knob>) -> Self {
+        self.0.knob = knob;
+        self
+    }
+
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
     fn new(operation: String, object: PathBuf, cause: Cause, kind: ErrorKind) -> Self {
-        Self(Box::new(Inner { operation, object, cause, hint: None, kind }))
+        Self(Box::new(Inner { operation, object, cause, hint: None, kind, knob: None }))
     }
 }
 

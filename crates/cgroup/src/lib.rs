@@ -14,6 +14,7 @@ pub mod stats;
 pub mod watch;
 
 mod bpf;
+mod change;
 mod controller;
 mod delegate;
 mod error;
@@ -30,6 +31,7 @@ mod mountinfo;
 mod path;
 mod refusal;
 mod remove;
+mod setting;
 
 pub use controller::{Controller, Version};
 pub use error::{Error, ErrorKind};

@@ -1,9 +1,10 @@
 //! Making a group from a recipe.
 
 use crate::group::open_anchor;
-use crate::recipe::{Action, Directory, Enable, FileValue, Need, Setting, ancestors, join};
-use crate::{Controller, Error, ErrorKind, Group, Layout, Limits, Recipe, Version, file};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use crate::recipe::{Directory, Enable, Need, Setting, ancestors, join};
+use crate::setting::run;
+use crate::{Controller, Error, ErrorKind, Group, Recipe, Version, file};
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
@@ -108,34 +109,6 @@ impl Group {
             Err(error) => Err(made.undo(self.anchor.as_fd(), error)),
         }
     }
-
-    /// Sets the limits of the recipe that made this group.
-    ///
-    /// # Errors
-    /// Says the file, the value, the error number and what usually causes it.
-    pub fn apply_limits(&self, recipe: &Recipe) -> Result<(), Error> {
-        run(self, &recipe.settings, &[])
-    }
-
-    /// Sets `limits` on a group that already runs.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Refused`] with every limit that the machine cannot give, and then none is set; otherwise as
-    /// [`Group::apply_limits`], and then those before the refused one are set.
-    pub fn apply(&self, layout: &Layout, limits: &Limits) -> Result<(), Error> {
-        let recipe = Recipe::new(layout, &self.path, limits)
-            .map_err(|refusals| Error::refused(self.path.as_str(), &refusals))?;
-        // What has no knob only fills the gaps of a new group.
-        let asked: Vec<Setting> =
-            recipe.prepare.into_iter().filter(|setting| setting.knob.is_some()).collect();
-        if let Some(enable) = recipe.enable.as_ref().filter(|enable| !enable.required.is_empty())
-            && let Some(Some(directory)) = self.places.get(enable.directory)
-        {
-            enable_controllers(self, directory, enable)?;
-        }
-        run(self, &asked, &[])?;
-        run(self, &recipe.settings, &[])
-    }
 }
 
 impl Made {
@@ -150,11 +123,7 @@ impl Made {
         if left.is_empty() {
             return error;
         }
-        let hint = format!("and could not remove {}", left.join(", "));
-        match error.hint().map(|first| format!("{first}; {hint}")) {
-            Some(both) => error.with_hint(both),
-            None => error.with_hint(hint),
-        }
+        error.and_hint(&format!("and could not remove {}", left.join(", ")))
     }
 }
 
@@ -201,7 +170,7 @@ fn refuse_occupied(group: &Group, directory: &Directory) -> Result<(), Error> {
 }
 
 /// Enables what the group does not have yet, from the top of the tree down to the group's parent.
-fn enable_controllers(group: &Group, directory: &Directory, enable: &Enable) -> Result<(), Error> {
+pub(crate) fn enable_controllers(group: &Group, directory: &Directory, enable: &Enable) -> Result<(), Error> {
     let given = offered(group, directory);
     let all = enable.required.iter().chain(&enable.wanted);
     let missing: Vec<Controller> = all.filter(|controller| !given.contains(controller)).copied().collect();
@@ -255,120 +224,4 @@ fn enable_in(
 fn offered(group: &Group, directory: &Directory) -> Vec<Controller> {
     let text = group.read_raw(directory, "cgroup.controllers").unwrap_or_default();
     text.split_whitespace().filter_map(Controller::from_name).collect()
-}
-
-/// Carries out settings in their order; a file that several in a row write to is opened once.
-fn run(group: &Group, settings: &[Setting], new: &[String]) -> Result<(), Error> {
-    let mut open: Option<(usize, &str, OwnedFd)> = None;
-    for setting in settings {
-        let Some(Some(directory)) = group.places.get(setting.directory) else {
-            if setting.knob.is_some() {
-                return Err(group.homeless(setting));
-            }
-            // An optional directory that could not be made needs none of what only fills gaps.
-            continue;
-        };
-        let Action::Write(FileValue { file: name, value }) = &setting.action else {
-            run_one(group, directory, &setting.action, new)?;
-            continue;
-        };
-        let fail = |errno| group.write_error(directory, name, value, errno);
-        let current = open.as_ref().map(|(index, last, _)| (*index, *last));
-        if current != Some((setting.directory, name.as_str())) {
-            let path = join(&directory.path, name);
-            let descriptor = file::open_to_write(group.anchor.as_fd(), path).map_err(fail)?;
-            open = Some((setting.directory, name, descriptor));
-        }
-        if let Some((_, _, descriptor)) = &open {
-            file::write_value(descriptor, value).map_err(fail)?;
-        }
-    }
-    Ok(())
-}
-
-fn run_one(group: &Group, directory: &Directory, action: &Action, new: &[String]) -> Result<(), Error> {
-    match action {
-        Action::Write(write) => group.write_in(directory, &write.file, &write.value),
-        Action::WriteIfPresent(write) => match group.write_in(directory, &write.file, &write.value) {
-            Err(error) if error.errno() == Some(Errno::NOENT) => Ok(()),
-            result => result,
-        },
-        Action::WriteFirstPresent(writes) => write_first_present(group, directory, writes),
-        Action::WriteInSomeOrder(writes) => write_in_some_order(group, directory, writes),
-        Action::Inherit { file } => inherit(group, directory, file, new).map(drop),
-        Action::SetPeriod { period } => {
-            let text = group.read_in(directory, "cpu.max")?;
-            let quota = text.split_whitespace().next().unwrap_or("max");
-            group.write_in(directory, "cpu.max", &format!("{quota} {period}"))
-        }
-        Action::RequireUsageBelow { bytes } => require_usage_below(group, directory, *bytes),
-        Action::DeviceProgram(policy) => crate::bpf::attach(group, directory, policy),
-    }
-}
-
-fn write_first_present(group: &Group, directory: &Directory, writes: &[FileValue]) -> Result<(), Error> {
-    let mut result = Ok(());
-    for write in writes {
-        result = group.write_in(directory, &write.file, &write.value);
-        match &result {
-            Err(error) if error.errno() == Some(Errno::NOENT) => {}
-            _ => break,
-        }
-    }
-    result
-}
-
-/// Writes in the order given, then again what was refused for as long as that gets somewhere.
-fn write_in_some_order(group: &Group, directory: &Directory, writes: &[FileValue]) -> Result<(), Error> {
-    let mut rest: Vec<&FileValue> = writes.iter().collect();
-    loop {
-        let before = rest.len();
-        let mut first_error = None;
-        let mut refused = Vec::new();
-        for write in rest {
-            match group.write_in(directory, &write.file, &write.value) {
-                Ok(()) => {}
-                Err(error) if error.errno() == Some(Errno::INVAL) => {
-                    first_error.get_or_insert(error);
-                    refused.push(write);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        match first_error {
-            None => return Ok(()),
-            Some(error) if refused.len() == before => return Err(error),
-            Some(_) => rest = refused,
-        }
-    }
-}
-
-/// Fills the file from the nearest group above where it is not empty, and all groups between.
-fn inherit(group: &Group, directory: &Directory, name: &str, new: &[String]) -> Result<String, Error> {
-    // A directory made just now is empty, or was filled from its parent by cgroup.clone_children.
-    if !new.contains(&directory.path) {
-        let value = group.read_in(directory, name)?;
-        if !value.trim().is_empty() {
-            return Ok(value.trim().to_owned());
-        }
-    }
-    let Some(above) = ancestors(directory).last() else {
-        return Ok(String::new());
-    };
-    let above = Directory { path: above.to_owned(), ..directory.clone() };
-    let value = inherit(group, &above, name, new)?;
-    group.write_in(directory, name, &value)?;
-    Ok(value)
-}
-
-fn require_usage_below(group: &Group, directory: &Directory, bytes: u64) -> Result<(), Error> {
-    let text = group.read_in(directory, "memory.current")?;
-    match text.trim().parse::<u64>() {
-        Ok(usage) if usage > bytes => {
-            let cause = format!("the group already uses {usage} bytes");
-            let operation = format!("limit to {bytes} bytes the memory of");
-            Err(Error::text(operation, group.full(&directory.path), cause, ErrorKind::Refused))
-        }
-        _ => Ok(()),
-    }
 }

@@ -77,6 +77,11 @@ impl Error {
         self
     }
 
+    /// Tells whether it begins with a place in config.json below this one.
+    pub(crate) fn is_of(&self, pointer: &str) -> bool {
+        self.message.strip_prefix(pointer).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// Tells what kind it is.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

@@ -50,6 +50,21 @@ fn limits_read_back() {
         assert_eq!(get(Controller::Memory, memory), size.to_string());
     }
     assert_eq!(get(Controller::Pids, "pids.max"), "7", "an update leaves what it does not name");
+
+    let mut update = Limits { pids: Some(Limit::Value(1 << 40)), ..Limits::default() };
+    update.memory.limit = Some(Limit::Value(128 << 20));
+    update.memory.swap = Some(Limit::Value(128 << 20));
+    update.memory.reservation = Some(Limit::Value(1 << 20));
+    update.cpuset.cpus = Some("1".to_owned());
+    let reservation = if v1(Controller::Memory) { "memory.soft_limit_in_bytes" } else { "memory.low" };
+    let before = get(Controller::Memory, reservation);
+    let error = guard.0.apply(&layout, &update).unwrap_err();
+    assert_eq!(error.knob(), Some(Knob::Pids), "{error}");
+    assert_eq!(get(Controller::Memory, memory), (16 << 20).to_string(), "an update is whole or not at all");
+    assert_eq!(
+        (get(Controller::Memory, reservation), get(Controller::Cpuset, "cpuset.cpus")),
+        (before, "0".to_owned())
+    );
 }
 
 #[test]

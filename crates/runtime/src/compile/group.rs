@@ -12,11 +12,7 @@ const CAP_SYS_ADMIN: u8 = 21;
 /// Plans the cgroup. Where this user may make none, a container without limits goes without one.
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
     let mut limits = limits::read(draft, spec);
-    if !draft.host.holds(CAP_SYS_ADMIN) && limits.devices.take().is_some() {
-        let message =
-            "only root can set device rules; a user's container reaches the devices that the user does";
-        draft.warnings.push(format!("/linux/resources/devices: not set, {message}"));
-    }
+    drop_device_rules(draft, &mut limits);
     if draft.host.delegation == Delegation::Nowhere {
         if limits != Limits::default() {
             draft.violations.add(
@@ -35,13 +31,19 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
         }
         Ok(recipe) => draft.plan.group = Some(recipe),
         Err(refusals) => {
-            for refusal in refusals {
-                let (pointer, message) = limits::place(&refusal);
-                draft.violations.add(pointer, message);
-            }
+            draft.violations.refuse(&refusals);
         }
     }
     Some(path)
+}
+
+/// Leaves out the device rules of a user, who could not attach a program; such a user's container is not root's either.
+pub(super) fn drop_device_rules(draft: &mut Draft<'_>, limits: &mut Limits) {
+    if !draft.host.holds(CAP_SYS_ADMIN) && limits.devices.take().is_some() {
+        let message =
+            "only root can set device rules; a user's container reaches the devices that the user does";
+        draft.warnings.push(format!("/linux/resources/devices: not set, {message}"));
+    }
 }
 
 fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {

@@ -147,9 +147,9 @@ fn read_rdma(listed: &BTreeMap<String, oci::Rdma>) -> BTreeMap<String, model::Rd
     listed.iter().map(|(device, rdma)| (device.clone(), entry(rdma))).collect()
 }
 
-/// Leads a limit that this machine cannot give back to its place in config.json, with what is said of it there.
-pub(super) fn place(refusal: &Refusal) -> (String, String) {
-    let field = match refusal.knob {
+/// Names the field of a limit, below `/linux/resources`.
+pub(crate) fn field(knob: Knob) -> &'static str {
+    match knob {
         Knob::MemoryLimit => "memory/limit",
         Knob::MemoryReservation => "memory/reservation",
         Knob::MemorySwap => "memory/swap",
@@ -178,7 +178,12 @@ pub(super) fn place(refusal: &Refusal) -> (String, String) {
         Knob::Rdma => "rdma",
         Knob::Misc | Knob::Unified => "unified",
         Knob::Devices => "devices",
-    };
+    }
+}
+
+/// Leads a limit that this machine cannot give back to its place in config.json, with what is said of it there.
+pub(super) fn place(refusal: &Refusal) -> (String, String) {
+    let field = field(refusal.knob);
     match (refusal.knob, &refusal.item) {
         (Knob::Rdma | Knob::Unified, Some(key)) => {
             let key = key.replace('~', "~0").replace('/', "~1");

@@ -15,6 +15,7 @@ mod namespaces;
 mod process;
 mod seccomp;
 mod unsupported;
+mod update;
 mod violation;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ use palisade_oci::Spec;
 pub(crate) use capabilities::names as capability_names;
 pub use exec::{ExecRequest, exec};
 pub use hook::hook;
+pub(crate) use limits::field as limit_field;
+pub use update::update;
 pub use violation::{Violation, Violations};
 
 use crate::host::Host;

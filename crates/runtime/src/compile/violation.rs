@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use palisade_cgroup::Refusal;
+
 /// One thing that cannot be, with its place in config.json.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -24,6 +26,14 @@ pub struct Violations(pub Vec<Violation>);
 impl Violations {
     pub(crate) fn add(&mut self, pointer: impl Into<String>, message: impl fmt::Display) {
         self.0.push(Violation { pointer: one_line(pointer.into()), message: one_line(message.to_string()) });
+    }
+
+    /// Notes limits that this machine cannot give.
+    pub(crate) fn refuse(&mut self, refusals: &[Refusal]) {
+        for refusal in refusals {
+            let (pointer, message) = super::limits::place(refusal);
+            self.add(pointer, message);
+        }
     }
 
     /// Notes that a field asks for what this version cannot do.

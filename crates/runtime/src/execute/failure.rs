@@ -24,6 +24,16 @@ pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Erro
     hinted.context(&planned.origin)
 }
 
+/// Words the failure to set a limit.
+pub(super) fn of_limit(error: palisade_cgroup::Error) -> Error {
+    match error.knob() {
+        Some(knob) => {
+            Error::from(error).context(format_args!("/linux/resources/{}", crate::compile::limit_field(knob)))
+        }
+        None => error.into(),
+    }
+}
+
 /// Words the failure of a file-system operation.
 pub(super) fn of_file_system(plan: &Plan, index: u32, failure: &palisade_mount::Failure) -> Error {
     let planned = usize::try_from(index).ok().and_then(|index| plan.init.get(index));

@@ -131,6 +131,8 @@ impl Host<'_> {
             self.perform(&step.op).map_err(|error| match (step.origin.as_ref(), &step.op) {
                 // The error of a hook says which one of the list it is.
                 ("", _) | (_, HostOp::RunHooks { .. }) => error,
+                // So does that of a limit.
+                (origin, HostOp::LimitGroup) if error.is_of(origin) => error,
                 (origin, _) => error.context(origin),
             })?;
             if let Some(observe) = self.surroundings.observe {
@@ -159,7 +161,7 @@ impl Host<'_> {
             HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),
             HostOp::MakeGroup { version } => self.make_group(*version),
             HostOp::LimitGroup => match (&self.plan.group, &mut self.group) {
-                (Some(recipe), Some(group)) => Ok(group.apply_limits(recipe)?),
+                (Some(recipe), Some(group)) => group.apply_limits(recipe).map_err(failure::of_limit),
                 _ => Ok(()),
             },
             HostOp::MapIds { maps, method } => {

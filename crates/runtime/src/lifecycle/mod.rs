@@ -8,6 +8,7 @@ mod list;
 mod pause;
 mod signal;
 mod start;
+mod update;
 mod wait;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ mod manage;
 mod parse;
 mod plan;
 mod ps;
+mod update;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Delete(verb) => manage::delete(verb, &store, log),
         Verb::Pause(verb) => manage::pause(&verb.id, &store),
         Verb::Resume(verb) => manage::resume(&verb.id, &store),
+        Verb::Update(verb) => update::update(verb, &store, log),
         Verb::State(verb) => inspect::state(&verb.id, &store),
         Verb::List(verb) => inspect::list(verb, &store),
         Verb::Ps(verb) => ps::ps(verb, &store),

@@ -7,6 +7,7 @@ mod global;
 mod look;
 mod make;
 mod manage;
+mod update;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -15,6 +16,7 @@ pub(crate) use global::{CgroupManager, Global, LogFormat, LogLevel};
 pub(crate) use look::{Format, List, Plan, PlanFormat, Ps, Spec};
 pub(crate) use make::{Make, Run};
 pub(crate) use manage::{Delete, Kill};
+pub(crate) use update::Update;
 
 /// An OCI runtime: runs containers from bundles, on cgroup v1, v2 and hybrid machines, as root and as an ordinary user.
 #[derive(Debug, Parser)]
@@ -48,6 +50,8 @@ pub(crate) enum Verb {
     List(List),
     /// List the processes of a container
     Ps(Ps),
+    /// Change the limits of a container
+    Update(Update),
     /// Freeze all processes of a container
     Pause(Id),
     /// Let a frozen container go on

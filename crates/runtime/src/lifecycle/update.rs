@@ -1,0 +1,71 @@
+//! `update`: new limits for a container.
+
+use palisade_cgroup::Recipe;
+use palisade_oci::state::Status;
+use palisade_oci::{Resources, Spec};
+
+use super::Container;
+use crate::compile::{self, Violations};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+
+/// Where resources stand in a configuration; those of an update stand alone.
+const SECTION: &str = "/linux/resources";
+
+impl Container {
+    /// Sets limits of the container's cgroup: all that `resources` names, or none. What it does not name stays as it
+    /// is. Gives what a user should know though it is no error.
+    ///
+    /// Device rules that are those of the container's own configuration are not set again: others may have added
+    /// devices since.
+    ///
+    /// # Errors
+    /// A container that has ended or has no cgroup; limits that cannot be, by their places in `resources`; a write
+    /// that the kernel refuses.
+    pub fn update(&self, host: &Host, resources: &Resources) -> Result<Vec<String>> {
+        let status = self.status()?;
+        if status == Status::Stopped {
+            let message = format!("cannot update container {}: it is not running", self.record.id);
+            return Err(Error::of(ErrorKind::NotRunning, message));
+        }
+        let group = self.group()?.ok_or_else(|| {
+            Error::new(format!("container {} has no cgroup", self.record.id))
+                .hint("only a cgroup can have limits")
+        })?;
+        let spec = self.with_resources(resources)?;
+        let (limits, warnings) = compile::update(host, &spec).map_err(refused)?;
+        let limits = group.complete(&limits)?;
+        let recipe = Recipe::new(&host.cgroups, group.path(), &limits).map_err(|refusals| {
+            let mut violations = Violations::default();
+            violations.refuse(&refusals);
+            refused(violations)
+        })?;
+        group.change(&recipe).map_err(|error| match error.knob() {
+            Some(knob) => {
+                Error::from(error).context(format_args!("resources: /{}", compile::limit_field(knob)))
+            }
+            None => error.into(),
+        })?;
+        Ok(warnings.into_iter().map(|warning| warning.replacen(SECTION, "resources: ", 1)).collect())
+    }
+
+    /// The container's configuration with other resources.
+    fn with_resources(&self, resources: &Resources) -> Result<Spec> {
+        let mut spec = self.directory.config()?;
+        let mut resources = resources.clone();
+        if resources.devices == spec.linux.resources.devices {
+            resources.devices.clear();
+        }
+        spec.linux.resources = resources;
+        Ok(spec)
+    }
+}
+
+fn refused(mut violations: Violations) -> Error {
+    for violation in &mut violations.0 {
+        if let Some(rest) = violation.pointer.strip_prefix(SECTION) {
+            violation.pointer = rest.to_owned();
+        }
+    }
+    Error::of(ErrorKind::Invalid, violations.to_string()).context("resources")
+}
