@@ -1,6 +1,7 @@
 //! `sched_setattr(2)` and `ioprio_set(2)` for the calling thread.
 
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// `struct sched_attr` of `linux/sched/types.h` in its first form (Linux 3.14) with the clamps of Linux 5.3 left out.
 #[repr(C)]
@@ -30,10 +31,22 @@ pub struct Attributes {
 /// # Errors
 /// EPERM without CAP_SYS_NICE, EINVAL, EBUSY. Since Linux 3.14.
 pub fn set(attributes: &Attributes) -> Result<(), Errno> {
+    set_number(0, attributes)
+}
+
+/// Sets policy and priority of a process with one thread, as [`set`] does for the caller.
+///
+/// # Errors
+/// Those of [`set`], and ESRCH.
+pub fn set_of(process: Pid, attributes: &Attributes) -> Result<(), Errno> {
+    set_number(process.as_raw_nonzero().get(), attributes)
+}
+
+fn set_number(pid: libc::pid_t, attributes: &Attributes) -> Result<(), Errno> {
     let size = u32::try_from(size_of::<Attributes>()).map_err(|_| Errno::INVAL)?;
     let attributes = Attributes { size, ..*attributes };
     // SAFETY: the structure is valid and of the size that it names.
-    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    let result = unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attributes, 0) };
     outcome(result)
 }
 

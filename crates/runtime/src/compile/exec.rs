@@ -3,10 +3,10 @@
 use palisade_namespace::{Kind, Kinds, Rights};
 use palisade_oci::{Process, Seccomp};
 
-use super::process::{self, Surroundings};
-use super::{Draft, Violations, seccomp, unsupported};
+use super::process::{self, ProcessPlan, Surroundings};
+use super::{Draft, Violations, launch, seccomp, unsupported};
 use crate::host::Host;
-use crate::plan::{HostOp, InitOp, Plan, Point};
+use crate::plan::{Control, HostOp, InitOp, Plan, Point, Step};
 
 /// What a process of `exec` depends on.
 #[derive(Debug, Clone)]
@@ -53,35 +53,64 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         draft.beside("", HostOp::Release { point: Point::Score });
     }
     join(&mut draft, request.pid, request.kinds);
-    draft.init("", InitOp::Session);
-    let size = process::console_size(&mut draft, request.process);
-    if request.process.terminal {
-        draft.init("/process/terminal", InitOp::Terminal { size });
+    let enters = request.kinds.contains(Kind::Pid);
+    plan_session(&mut draft, request.process, enters);
+    let mut read = process::read_any(&mut draft, request.process, filter, &surroundings);
+    // The record of the process has to be there before its program runs, and that process is the launch image's child
+    // where it enters a pid namespace.
+    let point = if enters { Point::Entered } else { Point::Group };
+    if enters {
+        draft.beside("", HostOp::Await { point });
+        schedule_beside(&mut draft, read.as_mut());
     }
-    let read = process::read_any(&mut draft, request.process, filter, &surroundings);
-    if draft.init.iter().any(|step| matches!(step.op, InitOp::Fork { .. })) {
-        // It is not the process that was cloned, and the host has to know which one it is.
-        draft.init("", InitOp::Announce { point: Point::Group });
-        draft.beside("", HostOp::Await { point: Point::Group });
-    }
-    // The record of the process has to be there before its program runs.
     draft.beside("", HostOp::Record);
     process::plan_rlimits(&mut draft, request.process);
-    draft.init("", InitOp::Await { point: Point::Group });
-    draft.beside("", HostOp::Release { point: Point::Group });
+    draft.beside("", HostOp::Release { point });
+    if !enters {
+        draft.init("", InitOp::Await { point });
+    }
     if let Some(read) = read {
         let find = process::find_program(&read);
         draft.init.extend(read.init);
         draft.init.push(find);
         draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
         draft.plan.exec = read.exec;
+        if enters {
+            launch::enter(&mut draft.plan.exec, request.process.terminal);
+        }
     }
     let compiled = draft.finish(std::path::PathBuf::new(), None)?;
     Ok((compiled.plan, compiled.warnings))
 }
 
+/// Starts the session and opens the terminal. Where the launch image forks, its child is to lead the session.
+fn plan_session(draft: &mut Draft<'_>, process: &Process, enters: bool) {
+    if !enters {
+        draft.init("", InitOp::Session);
+    }
+    let size = process::console_size(draft, process);
+    let control = if enters { Control::AtLaunch } else { Control::AtOnce };
+    if process.terminal {
+        draft.init("/process/terminal", InitOp::Terminal { size, control });
+    }
+}
+
+/// Has the host set the scheduling policy: a fork may reset it, and is impossible under SCHED_DEADLINE.
+fn schedule_beside(draft: &mut Draft<'_>, read: Option<&mut ProcessPlan>) {
+    let Some(read) = read else { return };
+    let is_it = |step: &Step<InitOp>| matches!(step.op, InitOp::Schedule { .. });
+    if let Some(place) = read.init.iter().position(is_it)
+        && let Step { origin, op: InitOp::Schedule { attributes } } = read.init.remove(place)
+    {
+        draft.beside(origin, HostOp::Schedule { attributes });
+    }
+}
+
 /// Joins the namespaces of a process. With rights over the host the user namespace comes last, since what the host
 /// owns is out of reach from inside it; without, all come at once, and the kernel takes the user namespace first.
+///
+/// The pid namespace is one for children only: the process itself stays out of sight of the container's as long as it
+/// is a copy of the runtime, and the launch image forks.
 pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
     if kinds.is_empty() {
         return;
@@ -92,10 +121,7 @@ pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
     draft.init("", InitOp::Hide);
     match draft.host.rights() {
         Rights::Full => {
-            if kinds.contains(Kind::Pid) {
-                draft.before("", HostOp::EnterPidNamespace { slot });
-            }
-            let others = kinds.without(Kind::Pid).without(Kind::User);
+            let others = kinds.without(Kind::User);
             if !others.is_empty() {
                 draft.init("/linux/namespaces", InitOp::Join { slot, kinds: others });
             }
@@ -108,9 +134,6 @@ pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
         Rights::OwnUser => {
             draft.init("/linux/namespaces", InitOp::Join { slot, kinds });
             draft.init("/linux/namespaces", InitOp::BecomeRoot);
-            if kinds.contains(Kind::Pid) {
-                draft.init("/linux/namespaces", InitOp::Fork { kinds: Kinds::NONE });
-            }
         }
     }
 }

@@ -12,7 +12,7 @@ use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
 use super::{Draft, EnterRoot, Request, cgroup, devices, group, hooks_before_root};
-use crate::plan::{InitOp, Point};
+use crate::plan::{Control, InitOp, Point};
 
 /// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
 const DEV_LINKS: [(&str, &str); 5] = [
@@ -245,7 +245,7 @@ fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
     let Some(process) = &spec.process else { return };
     let size = super::process::console_size(draft, process);
     if process.terminal {
-        draft.init("/process/terminal", InitOp::Terminal { size });
+        draft.init("/process/terminal", InitOp::Terminal { size, control: Control::AtOnce });
         if let Ok(path) = RootPath::new("/dev/console") {
             push(draft, "/process/terminal", Op::Console { path });
         }

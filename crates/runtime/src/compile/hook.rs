@@ -1,6 +1,6 @@
 //! `hooks`: programs beside the container's.
 
-use palisade_namespace::Kinds;
+use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Spec};
 
 use super::{Draft, Violations, exec};
@@ -55,6 +55,9 @@ pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result
     draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
     draft.init("", InitOp::CloseDescriptors { preserve: 0 });
     draft.plan.exec.push(Step::new("", ExecOp::DefaultSignals));
+    if container.is_some_and(|(_, kinds)| kinds.contains(Kind::Pid)) {
+        draft.plan.exec.push(Step::new("", ExecOp::Fork));
+    }
     draft.plan.exec.push(Step::new("", ExecOp::Execute { candidates, arguments, environment }));
     Ok(draft.finish(std::path::PathBuf::new(), None)?.plan)
 }

@@ -10,6 +10,7 @@ mod exec;
 mod filesystem;
 mod group;
 mod hook;
+mod launch;
 mod limits;
 mod namespaces;
 mod process;
@@ -198,7 +199,7 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
     if request.begin == Begin::OnStart {
         let (go, outcome) = (draft.slot(), draft.slot());
         draft.before("", HostOp::OpenStartFifos { go, outcome });
-        draft.init("", InitOp::AwaitStart { go, outcome });
+        launch::await_start(&mut draft.plan.exec, go, outcome);
     }
     if let Some(process) = &spec.process {
         process::plan_rlimits(draft, process);

@@ -1,11 +1,11 @@
 //! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
 
-use palisade_namespace::{IdKind, IdMaps, Kind, Namespaces, Rights, Source};
+use palisade_namespace::{IdKind, IdMaps, Kind, Namespaces, Source};
 use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, SchedulerPolicy, Spec};
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
-use super::{Begin, Draft, Loopback, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
+use super::{Draft, Loopback, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
 use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
@@ -376,11 +376,6 @@ pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, spec: &Spec
         draft.init("/hooks/startContainer", InitOp::Await { point: Point::Start });
     }
     draft.init("", InitOp::CloseDescriptors { preserve: request.preserve_fds });
-    // While it waits for start, others may already run in the container. Who has no rights over the host could not
-    // join a hidden process either, which startContainer hooks must.
-    if request.begin == Begin::OnStart && draft.host.rights() == Rights::Full {
-        draft.init("", InitOp::Hide);
-    }
     draft.plan.exec = process.exec;
 }
 

@@ -3,6 +3,7 @@
 use rustix::io::Errno;
 
 use crate::error::{Error, ErrorKind};
+use crate::launch::{Reported, reported};
 use crate::plan::{ExecOp, InitOp, Plan};
 
 /// Words the failure of an operation of the init list.
@@ -45,14 +46,22 @@ pub(super) fn of_file_system(plan: &Plan, index: u32, failure: &palisade_mount::
 
 /// Words the failure of an operation of the exec list.
 pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
-    let planned = usize::try_from(tag).ok().and_then(|index| plan.exec.get(index));
-    let Some(planned) = planned else {
+    let Reported::Step(index) = reported(tag) else {
+        let searched = plan.exec.iter().find_map(|step| match &step.op {
+            ExecOp::Execute { candidates, .. } => Some(candidates.len()),
+            _ => None,
+        });
+        return program_error(plan, searched.unwrap_or_default(), errno);
+    };
+    let Some(planned) = plan.exec.get(index) else {
         return Error::call("launch image", errno);
     };
-    if let ExecOp::Execute { candidates, .. } = &planned.op {
-        return program_error(plan, candidates.len(), errno);
-    }
-    hinted(Error::call(&planned.op, errno), errno).context(&planned.origin)
+    let error = hinted(Error::call(&planned.op, errno), errno);
+    let error = match (&planned.op, errno) {
+        (ExecOp::Fork, Errno::AGAIN) => error.hint("the container has as many processes as its limit allows"),
+        _ => error,
+    };
+    error.context(&planned.origin)
 }
 
 /// Words that a program could not be executed; `palisade start` says the same of a FIFO's report.

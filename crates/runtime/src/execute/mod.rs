@@ -170,6 +170,10 @@ impl Host<'_> {
                 Ok(namespace::write_maps(open_directory(Path::new("/proc"))?, pid, maps, method)?)
             }
             HostOp::LimitResources { limits } => limit_resources(self.process()?.pid, limits),
+            HostOp::Schedule { attributes } => {
+                let pid = self.process()?.pid;
+                palisade_sys::schedule::set_of(pid, attributes).during("sched_setattr")
+            }
             HostOp::AdjustOomScore { value } => {
                 let path = format!("/proc/{}/oom_score_adj", self.process()?.pid.as_raw_nonzero());
                 std::fs::write(&path, value.to_string())
@@ -246,8 +250,13 @@ impl Host<'_> {
         let kind = SocketType::SEQPACKET;
         let (host, init) = rustix::net::socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
             .during("socketpair")?;
+        if self.plan.launch_forks() {
+            // The process that goes on is in reach of the container's, which could speak in its name.
+            rustix::net::sockopt::set_socket_passcred(&host, true).during("setsockopt SO_PASSCRED")?;
+        }
         let report = u64::from(init.as_raw_fd().unsigned_abs());
-        let image = crate::launch::seal(&self.plan.exec, report)?;
+        let image = crate::launch::seal(&self.plan.exec, report, &self.slots)?;
+        let kept = self.plan.launch_slots().map(|slots| slots.map(|slot| self.slots[slot.0].as_fd()));
         let (anchor, paths) = self.tasks()?;
         let tasks: Vec<&CStr> = paths.iter().map(CString::as_c_str).collect();
         let trace = if self.surroundings.observe.is_some() { Trace::On } else { Trace::Off };
@@ -259,6 +268,7 @@ impl Host<'_> {
             socket: init.as_fd(),
             host: host.as_raw_fd(),
             image: image.as_fd(),
+            kept,
             stdio: self.surroundings.stdio,
             trace,
         };
@@ -305,8 +315,10 @@ impl Host<'_> {
 
     /// Waits until init has come to a point, and, where it forks, in the process that goes on.
     fn await_point(&mut self, point: Point) -> Result<()> {
-        let forks = self.plan.init.iter().any(|step| matches!(step.op, InitOp::Fork { .. }));
-        let mut reached = false;
+        let forks = self.plan.init.iter().any(|step| matches!(step.op, InitOp::Fork { .. }))
+            || point == Point::Entered;
+        // The launch image tells that point by telling the process that it goes on in.
+        let mut reached = point == Point::Entered;
         while !reached || forks && self.intermediate.is_none() {
             match self.next_message()? {
                 Some(Message::Reached(at)) => reached = at == point,
@@ -328,16 +340,26 @@ impl Host<'_> {
 
     fn next_message(&mut self) -> Result<Option<Message>> {
         let socket = self.socket.as_ref().ok_or_else(no_process)?;
-        if let Some(signals) = self.surroundings.signals {
-            wait_for_message(socket.as_fd(), signals)?;
+        // A launch image that is killed while it forks may leave a process that holds the socket and waits.
+        let forking =
+            self.process.as_ref().filter(|_| self.plan.launch_forks() && self.intermediate.is_none());
+        if self.surroundings.signals.is_some() || forking.is_some() {
+            let ends = forking.map(|process| process.pidfd.as_fd());
+            wait_for_message(socket.as_fd(), self.surroundings.signals, ends)?;
         }
-        let received = receive(socket).during("receive from init")?;
-        Ok(received.map(|(message, descriptor)| {
-            if message == Message::Terminal {
-                self.terminal = descriptor;
+        let Some(received) = receive(socket).during("receive from init")? else { return Ok(None) };
+        if let (Some(sender), Some(process)) = (received.sender, &self.process) {
+            let first = self.intermediate.as_ref().unwrap_or(process).pid;
+            if sender != first && !matches!(received.message, Message::LaunchFailed { .. }) {
+                return Err(Error::new(format!(
+                    "process {sender} of the container interferes with the start"
+                )));
             }
-            message
-        }))
+        }
+        if received.message == Message::Terminal {
+            self.terminal = received.descriptor;
+        }
+        Ok(Some(received.message))
     }
 
     fn take(&mut self, message: Message) -> Result<()> {
@@ -403,9 +425,13 @@ impl Host<'_> {
 /// Words what a launch image wrote to the FIFO of `start`.
 pub(crate) fn program_failure(report: &[u8], arguments: &[String]) -> Error {
     let name = arguments.first().map(String::as_str).unwrap_or_default();
+    let reported = |tag| crate::launch::reported(tag);
     match crate::init::decode(report) {
-        Some(Message::LaunchFailed { errno, .. }) => {
+        Some(Message::LaunchFailed { tag, errno }) if reported(tag) == crate::launch::Reported::Program => {
             failure::program(name, 1, Errno::from_raw_os_error(errno)).context("/process/args")
+        }
+        Some(Message::LaunchFailed { errno, .. }) => {
+            Error::call("the last step before the program", Errno::from_raw_os_error(errno))
         }
         _ => Error::new("the container's process failed before its program began"),
     }
@@ -423,22 +449,39 @@ fn reap(process: &Process) -> Result<()> {
     }
 }
 
-/// Waits for a message or for a signal that means to end.
-fn wait_for_message(socket: BorrowedFd<'_>, signals: BorrowedFd<'_>) -> Result<()> {
+/// Waits for a message, for a signal that means to end, or for the end of a process.
+fn wait_for_message(
+    socket: BorrowedFd<'_>,
+    signals: Option<BorrowedFd<'_>>,
+    process: Option<BorrowedFd<'_>>,
+) -> Result<()> {
     loop {
+        // What is not there is asked for nothing.
+        let watch = |descriptor: Option<BorrowedFd<'_>>| match descriptor {
+            Some(_) => PollFlags::IN,
+            None => PollFlags::empty(),
+        };
         let mut fds = [
             PollFd::from_borrowed_fd(socket, PollFlags::IN),
-            PollFd::from_borrowed_fd(signals, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals.unwrap_or(socket), watch(signals)),
+            PollFd::from_borrowed_fd(process.unwrap_or(socket), watch(process)),
         ];
         match rustix::event::poll(&mut fds, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Error::call("poll", errno)),
         }
-        let [message, signal] = fds.map(|fd| !fd.revents().is_empty());
+        let [message, signal, end] = fds.map(|fd| !fd.revents().is_empty());
         if message {
             return Ok(());
         }
-        if signal && let Some(number) = palisade_sys::signal::next(signals).during("read signal")? {
+        if end {
+            return Err(Error::new("the process ended before its program began")
+                .hint("killed from outside or out of memory in the container's cgroup"));
+        }
+        if signal
+            && let Some(signals) = signals
+            && let Some(number) = palisade_sys::signal::next(signals).during("read signal")?
+        {
             let ends = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
             if ends.iter().any(|signal| signal.as_raw() == number) {
                 return Err(Error::of(ErrorKind::Interrupted, format!("interrupted by signal {number}")));

@@ -10,6 +10,8 @@ use rustix::net::{
     SendFlags,
 };
 
+use rustix::process::Pid;
+
 use crate::plan::Point;
 
 /// The size in bytes of a packet from init. A launch image reports in 16 bytes and is told apart by that.
@@ -82,7 +84,11 @@ impl Message {
     fn decode(packet: &[u8]) -> Option<Self> {
         let word = |from: usize| Some(u64::from_le_bytes(packet.get(from..from + 8)?.try_into().ok()?));
         if packet.len() == palisade_sys::launch::REPORT_SIZE {
-            return Some(Self::LaunchFailed { tag: word(0)?, errno: i32::try_from(word(8)?).ok()? });
+            let (tag, value) = (word(0)?, i32::try_from(word(8)?).ok()?);
+            return Some(match tag {
+                palisade_sys::launch::FORKED => Self::Forked(value),
+                _ => Self::LaunchFailed { tag, errno: value },
+            });
         }
         let half = |from: usize| Some(u32::from_le_bytes(packet.get(from..from + 4)?.try_into().ok()?));
         let (kind, index, value) = (half(0)?, half(4)?, word(8)?);
@@ -140,10 +146,19 @@ pub(crate) fn send_descriptor(
     Ok(())
 }
 
-/// Receives a packet and the descriptor that came along; none when the other side is closed.
-pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Option<OwnedFd>)>, Errno> {
+/// A packet with what came along.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) message: Message,
+    pub(crate) descriptor: Option<OwnedFd>,
+    /// Who sent it, where the socket was told to say so by SO_PASSCRED.
+    pub(crate) sender: Option<Pid>,
+}
+
+/// Receives a packet; none when the other side is closed.
+pub(crate) fn receive(socket: impl AsFd) -> Result<Option<Received>, Errno> {
     let mut packet = [0; SIZE];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1), ScmCredentials(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut receive_once = || {
         let mut buffers = [IoSliceMut::new(&mut packet)];
@@ -156,15 +171,19 @@ pub(crate) fn receive(socket: impl AsFd) -> Result<Option<(Message, Option<Owned
             other => break other?,
         }
     };
-    let descriptor = control.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
-    });
+    let (mut descriptor, mut sender) = (None, None);
+    for message in control.drain() {
+        match message {
+            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptor = descriptors.next(),
+            RecvAncillaryMessage::ScmCredentials(credentials) => sender = Some(credentials.pid),
+            _ => {}
+        }
+    }
     if received.bytes == 0 {
         return Ok(None);
     }
     let message = Message::decode(&packet[..received.bytes]).ok_or(Errno::PROTO)?;
-    Ok(Some((message, descriptor)))
+    Ok(Some(Received { message, descriptor, sender }))
 }
 
 /// Lets init go on.
@@ -212,7 +231,7 @@ mod tests {
         release(&host, Point::Group).unwrap();
         send(init.as_fd(), last, None).unwrap();
         drop(init);
-        assert_eq!(receive(&host).unwrap().map(|(message, _)| message), Some(last));
+        assert_eq!(receive(&host).unwrap().map(|received| received.message), Some(last));
         assert!(receive(&host).unwrap().is_none());
     }
 
@@ -222,6 +241,8 @@ mod tests {
         packet[0] = 5;
         packet[8] = 2;
         assert_eq!(Message::decode(&packet), Some(Message::LaunchFailed { tag: 5, errno: 2 }));
+        packet[..8].copy_from_slice(&palisade_sys::launch::FORKED.to_le_bytes());
+        assert_eq!(Message::decode(&packet), Some(Message::Forked(2)));
     }
 
     #[test]

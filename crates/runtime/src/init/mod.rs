@@ -43,6 +43,8 @@ pub(crate) struct Init<'a> {
     /// The host's end, which init has a copy of and must close to notice when the host is gone.
     pub(crate) host: RawFd,
     pub(crate) image: BorrowedFd<'a>,
+    /// What the image uses besides the socket.
+    pub(crate) kept: Option<[BorrowedFd<'a>; 2]>,
     /// What becomes stdin, stdout and stderr, where that is not the caller's.
     pub(crate) stdio: Option<[BorrowedFd<'a>; 3]>,
     pub(crate) trace: Trace,
@@ -87,10 +89,7 @@ impl Init<'_> {
             if let Err(failure) = outcome {
                 return self.fail(index, &failure);
             }
-            // After start, the FIFO that took the socket's place carries failures alone.
-            if !matches!(step.op, InitOp::AwaitStart { .. })
-                && let Some(nanoseconds) = clock.lap()
-            {
+            if let Some(nanoseconds) = clock.lap() {
                 let index = u32::try_from(index).unwrap_or(u32::MAX);
                 let _told = send(self.socket, Message::Done { index, nanoseconds }, None);
             }
@@ -152,8 +151,8 @@ impl Init<'_> {
                 rustix::process::setsid().map_err(named("setsid"))?;
                 Ok(())
             }
-            InitOp::Terminal { size } => {
-                let master = terminal::open(*size, file_system)?;
+            InitOp::Terminal { size, control } => {
+                let master = terminal::open(*size, *control, file_system)?;
                 send(self.socket, Message::Terminal, Some(master.as_fd())).map_err(named("sendmsg"))
             }
             InitOp::Schedule { attributes } => schedule::set(attributes).map_err(named("sched_setattr")),
@@ -169,7 +168,6 @@ impl Init<'_> {
             InitOp::OwnStreams { uid } => streams::own(*uid, file_system),
             InitOp::FindProgram { candidates } => find_program(candidates),
             InitOp::CloseDescriptors { preserve } => self.close_descriptors(*preserve),
-            InitOp::AwaitStart { go, outcome } => self.await_start(*go, *outcome),
         }
     }
 
@@ -187,32 +185,16 @@ impl Init<'_> {
     }
 
     fn close_descriptors(&self, preserve: u32) -> Result<(), Failure> {
-        // The launch image reports through it, and closes it by its own exec.
-        rustix::io::fcntl_setfd(self.socket, rustix::io::FdFlags::empty()).map_err(named("fcntl"))?;
-        let mut keep = [0; 8];
-        let slots = self.steps.iter().filter_map(|step| match step.op {
-            InitOp::AwaitStart { go, outcome } => Some([go, outcome]),
-            _ => None,
-        });
-        let kept = slots.flatten().filter_map(|slot| self.slots.get(slot.0)).map(AsRawFd::as_raw_fd);
-        let own = [self.socket.as_raw_fd(), self.image.as_raw_fd()].into_iter();
-        for (place, number) in keep.iter_mut().zip(own.chain(kept)) {
-            *place = number.unsigned_abs();
+        let mut keep = [0; 4];
+        // The launch image uses them, and sees to it that the program does not get them.
+        let passed_on = std::iter::once(self.socket).chain(self.kept.into_iter().flatten());
+        for descriptor in passed_on.clone() {
+            rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty()).map_err(named("fcntl"))?;
+        }
+        for (place, descriptor) in keep.iter_mut().zip(passed_on.chain([self.image])) {
+            *place = descriptor.as_raw_fd().unsigned_abs();
         }
         descriptor::close_all_but(3 + preserve, &keep).map_err(named("close_range"))
-    }
-
-    /// Tells the host that all is ready, by hanging up, and waits for the byte that `start` writes. From then on
-    /// the outcome goes to `start`: its FIFO takes the place of the socket.
-    fn await_start(&self, go: Slot, outcome: Slot) -> Result<(), Failure> {
-        let go = self.slot(go)?;
-        let outcome = self.slot(outcome)?;
-        descriptor::replace(outcome, self.socket).map_err(named("dup3"))?;
-        let mut byte = [0u8; 1];
-        rustix::io::retry_on_intr(|| rustix::io::read(go, &mut byte)).map_err(named("read"))?;
-        descriptor::close_one(go.as_raw_fd().unsigned_abs());
-        descriptor::close_one(outcome.as_raw_fd().unsigned_abs());
-        Ok(())
     }
 }
 

@@ -74,6 +74,8 @@ pub enum Point {
     Start,
     /// The OOM score is set.
     Score,
+    /// The process is in the pid namespace that it joins, and on record.
+    Entered,
 }
 
 impl Plan {
@@ -85,10 +87,24 @@ impl Plan {
             _ => None,
         })
     }
+
+    /// Tells whether the launch image goes on in another process than the one it was executed in.
+    pub(crate) fn launch_forks(&self) -> bool {
+        self.exec.iter().any(|step| matches!(step.op, ExecOp::Fork))
+    }
+
+    /// The descriptors that the launch image uses besides the one that it reports to.
+    pub(crate) fn launch_slots(&self) -> Option<[Slot; 2]> {
+        self.exec.iter().find_map(|step| match step.op {
+            ExecOp::AwaitStart { go, outcome } => Some([go, outcome]),
+            _ => None,
+        })
+    }
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 5] = [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score, Self::Entered];
 }
 
 /// The six kinds of hook, config.md#posix-platform-hooks.
@@ -191,6 +207,12 @@ pub enum HostOp {
         /// The limits.
         limits: Vec<ResourceLimit>,
     },
+    /// Sets the CPU scheduling policy of a process that would lose it by a fork.
+    Schedule {
+        /// The policy and its numbers.
+        #[serde(skip)]
+        attributes: palisade_sys::schedule::Attributes,
+    },
     /// Writes `/proc/PID/oom_score_adj`.
     AdjustOomScore {
         /// -1000 to 1000.
@@ -288,11 +310,12 @@ pub enum InitOp {
     FileSystem(palisade_mount::Op),
     /// Starts a session.
     Session,
-    /// Opens a pseudo-terminal of the container, makes it the controlling one and stdin, stdout and stderr, and
-    /// hands its master to the host.
+    /// Opens a pseudo-terminal of the container, makes it stdin, stdout and stderr, and hands its master to the host.
     Terminal {
         /// Rows and columns.
         size: Option<(u16, u16)>,
+        /// When it becomes the controlling one of the session.
+        control: Control,
     },
     /// Sets the CPU scheduling policy.
     Schedule {
@@ -335,13 +358,16 @@ pub enum InitOp {
         /// How many after stderr are the caller's gift to the program.
         preserve: u32,
     },
-    /// Waits for `start`.
-    AwaitStart {
-        /// See [`HostOp::OpenStartFifos`].
-        go: Slot,
-        /// See [`HostOp::OpenStartFifos`].
-        outcome: Slot,
-    },
+}
+
+/// When a terminal becomes the controlling one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Control {
+    /// When it is opened.
+    AtOnce,
+    /// By [`ExecOp::ControlTerminal`], in the process that then leads the session.
+    AtLaunch,
 }
 
 /// What the launch image does.
@@ -350,6 +376,27 @@ pub enum InitOp {
 pub enum ExecOp {
     /// Gives a signal its default disposition and unblocks all.
     DefaultSignals,
+    /// Forbids that others trace it or look into it, until the program takes its place.
+    Hide,
+    /// Goes on in a new process, which is in the pid namespace that was joined. Before this, nobody in the container
+    /// can see the process; after it, the process has no file and no right that is not the program's.
+    Fork,
+    /// Waits until the host lets go.
+    Await {
+        /// The point.
+        point: Point,
+    },
+    /// Starts a session.
+    Session,
+    /// Makes the terminal on stdin the controlling one of the session.
+    ControlTerminal,
+    /// Tells the host that all is ready, by hanging up, and waits for `start`.
+    AwaitStart {
+        /// See [`HostOp::OpenStartFifos`].
+        go: Slot,
+        /// See [`HostOp::OpenStartFifos`].
+        outcome: Slot,
+    },
     /// Takes all capabilities but some out of the bounding set.
     DropBounding {
         /// The bit mask of those that stay.

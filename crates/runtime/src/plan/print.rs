@@ -115,6 +115,7 @@ impl fmt::Display for Point {
             Self::Score => "the OOM score",
             Self::Hooks => "the hooks",
             Self::Start => "the hooks before the start",
+            Self::Entered => "its record",
         })
     }
 }
@@ -134,6 +135,7 @@ impl fmt::Display for HostOp {
                 let names: Vec<&str> = limits.iter().map(|limit| limit.name).collect();
                 write!(f, "limit {}", names.join(" "))
             }
+            Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
             Self::RunHooks { kind } => write!(f, "run the {} hooks", kind.name()),
             Self::Await { point } => write!(f, "wait for init: {point}"),
@@ -159,8 +161,8 @@ impl fmt::Display for InitOp {
             Self::Sysctl { path, value } => write!(f, "write {value} to {path}"),
             Self::FileSystem(op) => f.write_str(&op.subject()),
             Self::Session => f.write_str("start a session"),
-            Self::Terminal { size: None } => f.write_str("open the terminal"),
-            Self::Terminal { size: Some((rows, columns)) } => {
+            Self::Terminal { size: None, .. } => f.write_str("open the terminal"),
+            Self::Terminal { size: Some((rows, columns)), .. } => {
                 write!(f, "open the terminal with {rows} rows and {columns} columns")
             }
             Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
@@ -175,7 +177,6 @@ impl fmt::Display for InitOp {
                 several => write!(f, "search {} places for the program", several.len()),
             },
             Self::CloseDescriptors { preserve } => write!(f, "close descriptors from {} on", 3 + preserve),
-            Self::AwaitStart { .. } => f.write_str("wait for start"),
         }
     }
 }
@@ -185,6 +186,12 @@ impl fmt::Display for ExecOp {
         let names = |mask: u64| crate::compile::capability_names(mask).join(" ");
         match self {
             Self::DefaultSignals => f.write_str("default signals"),
+            Self::Hide => f.write_str("hide from tracers"),
+            Self::Fork => f.write_str("go on in a new process, in the pid namespace"),
+            Self::Await { point } => write!(f, "wait for the host: {point}"),
+            Self::Session => f.write_str("start a session"),
+            Self::ControlTerminal => f.write_str("control the terminal"),
+            Self::AwaitStart { .. } => f.write_str("wait for start"),
             Self::DropBounding { kept: 0 } => f.write_str("empty the bounding set"),
             Self::DropBounding { kept } => write!(f, "bounding set: {}", names(*kept)),
             Self::KeepCapabilities => f.write_str("keep capabilities over the change of user"),

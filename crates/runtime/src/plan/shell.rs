@@ -47,6 +47,7 @@ impl Plan {
                     format!("prlimit --pid $init --{name}={}:{}", show(limit.soft), show(limit.hard))
                 })
                 .collect(),
+            HostOp::Schedule { attributes } => vec![schedule_shell(attributes).replace("$$", "$init")],
             HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
             HostOp::Record | HostOp::RunHooks { .. } | HostOp::Await { .. } | HostOp::Release { .. } => {
                 Vec::new()
@@ -99,8 +100,7 @@ impl Plan {
             | InitOp::Terminal { .. }
             | InitOp::Hide
             | InitOp::KeepCapabilities
-            | InitOp::CloseDescriptors { .. }
-            | InitOp::AwaitStart { .. } => Vec::new(),
+            | InitOp::CloseDescriptors { .. } => Vec::new(),
         }
     }
 }
@@ -130,7 +130,15 @@ pub(super) fn exec_shell(op: &ExecOp) -> Vec<String> {
             let words: Vec<String> = environment.iter().chain(arguments).map(quote).collect();
             vec![format!("exec env -i {}", words.join(" "))]
         }
-        ExecOp::DefaultSignals | ExecOp::KeepCapabilities | ExecOp::Seccomp { .. } => Vec::new(),
+        ExecOp::Session => vec!["setsid".to_owned()],
+        ExecOp::Fork => vec!["sh & # a child, which is in the pid namespace".to_owned()],
+        ExecOp::DefaultSignals
+        | ExecOp::Hide
+        | ExecOp::Await { .. }
+        | ExecOp::ControlTerminal
+        | ExecOp::AwaitStart { .. }
+        | ExecOp::KeepCapabilities
+        | ExecOp::Seccomp { .. } => Vec::new(),
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 
-use super::{Program, Tolerated};
+use super::{After, Program, Tolerated};
 
+const PR_SET_DUMPABLE: u64 = 4;
 const PR_CAPBSET_DROP: u64 = 24;
 const PR_SET_KEEPCAPS: u64 = 8;
 const PR_CAP_AMBIENT: u64 = 47;
@@ -11,6 +12,12 @@ const PR_CAP_AMBIENT_RAISE: u64 = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
 const PR_SET_NO_NEW_PRIVS: u64 = 38;
 const SECCOMP_SET_MODE_FILTER: u64 = 1;
+
+/// The numbers of the calls with which an image waits for `start`.
+pub const START_CALLS: [i64; 3] = [libc::SYS_dup3, libc::SYS_read, libc::SYS_close];
+/// The numbers of the calls with which an image goes on in a child that leads a session and waits.
+pub const ENTER_CALLS: [i64; 5] =
+    [libc::SYS_clone, libc::SYS_write, libc::SYS_setsid, libc::SYS_ioctl, libc::SYS_read];
 
 /// The five sets of `capabilities(7)` but the bounding one, which only ever shrinks, as bit masks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +53,43 @@ impl Program {
     pub fn close_on_exec(&mut self, descriptor: u64, tag: u64) {
         let (set_flags, close_on_exec) = (libc::F_SETFD as u64, libc::FD_CLOEXEC as u64);
         self.report(libc::SYS_fcntl, &[descriptor, set_flags, close_on_exec], tag);
+    }
+
+    /// Closes a descriptor.
+    pub fn close(&mut self, descriptor: u64, tag: u64) {
+        self.report(libc::SYS_close, &[descriptor], tag);
+    }
+
+    /// Puts a copy of one descriptor in the place of another, closed by the final exec.
+    pub fn replace(&mut self, source: u64, place: u64, tag: u64) {
+        self.report(libc::SYS_dup3, &[source, place, libc::O_CLOEXEC as u64], tag);
+    }
+
+    /// Waits for a byte. Where none can come any more, because all writers are gone, the process ends.
+    pub fn await_byte(&mut self, descriptor: u64, tag: u64) {
+        self.call_then(libc::SYS_read, &[descriptor, 0, 1], tag, Tolerated::NONE, After::Byte);
+    }
+
+    /// Goes on in a new process, a sibling: in the pid namespace that the process joined without being in it. This
+    /// one reports its number and ends.
+    pub fn fork(&mut self, tag: u64) {
+        let clone_parent = libc::CLONE_PARENT as u64;
+        self.call_then(libc::SYS_clone, &[clone_parent, 0, 0, 0, 0], tag, Tolerated::NONE, After::Fork);
+    }
+
+    /// Forbids that others trace the process or look into it, until the final exec.
+    pub fn hide(&mut self, tag: u64) {
+        self.report(libc::SYS_prctl, &[PR_SET_DUMPABLE, 0, 0, 0, 0], tag);
+    }
+
+    /// Starts a session.
+    pub fn session(&mut self, tag: u64) {
+        self.report(libc::SYS_setsid, &[], tag);
+    }
+
+    /// Makes the terminal on standard input the controlling one of the session.
+    pub fn control_terminal(&mut self, tag: u64) {
+        self.report(libc::SYS_ioctl, &[0, libc::TIOCSCTTY, 0], tag);
     }
 
     /// Gives a signal its default disposition: ignored ones would stay ignored over the exec.

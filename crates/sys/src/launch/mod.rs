@@ -10,7 +10,7 @@
 
 mod calls;
 
-pub use calls::{CapabilityMasks, FilterInstruction};
+pub use calls::{CapabilityMasks, ENTER_CALLS, FilterInstruction, START_CALLS};
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -27,7 +27,7 @@ const ELF_HEADER: usize = 64;
 const PROGRAM_HEADER: usize = 56;
 const CODE: usize = ELF_HEADER + 2 * PROGRAM_HEADER;
 
-// rbx walks over the calls. A call is nine words: number, six arguments, tag, tolerated errors.
+// rbx walks over the calls. A call is ten words: number, six arguments, tag, tolerated errors, what comes after it.
 // A call that fails otherwise writes (tag, errno) to the report descriptor and exits with 127.
 std::arch::global_asm!(
     ".pushsection .rodata",
@@ -45,12 +45,38 @@ std::arch::global_asm!(
     "mov r10, [rbx + 32]",
     "mov r8, [rbx + 40]",
     "mov r9, [rbx + 48]",
+    // After::Byte reads to the stack, the one place that is writable.
+    "cmp qword ptr [rbx + 72], 2",
+    "jne 6f",
+    "lea rsi, [rsp - 8]",
+    "6:",
     "syscall",
     "cmp rax, -4095",
     "jae 3f",
+    "cmp qword ptr [rbx + 72], 1",
+    "jb 4f",
+    "je 7f",
+    "test rax, rax",
+    "jz 8f",
     "4:",
-    "add rbx, 72",
+    "add rbx, 80",
     "jmp 2b",
+    // After::Fork: the child goes on, its parent tells the number and ends.
+    "7:",
+    "test rax, rax",
+    "jz 4b",
+    "push rax",
+    "mov rax, 1",
+    "shl rax, 63",
+    "push rax",
+    "mov eax, 1",
+    "mov rdi, [rip + palisade_launch_report]",
+    "mov rsi, rsp",
+    "mov edx, 16",
+    "syscall",
+    "mov eax, 231",
+    "xor edi, edi",
+    "syscall",
     "3:",
     "neg rax",
     "cmp rax, 63",
@@ -65,6 +91,8 @@ std::arch::global_asm!(
     "mov rsi, rsp",
     "mov edx, 16",
     "syscall",
+    // After::Byte at the end of the file: whoever was to let go is gone, and so is whoever would hear of it.
+    "8:",
     "mov eax, 231",
     "mov edi, 127",
     "syscall",
@@ -93,10 +121,24 @@ impl Tolerated {
     pub const MISSING: Self = Self(1 << libc::ENOENT | 1 << libc::ENOTDIR | 1 << libc::EACCES);
 }
 
+/// What becomes of the process after a call that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// It goes on with the next call.
+    GoOn = 0,
+    /// The call was a clone: the child goes on; the parent reports its number under the tag [`FORKED`] and ends.
+    Fork = 1,
+    /// The call was a read, of one byte into the stack: at the end of the file the process ends.
+    Byte = 2,
+}
+
+/// The tag under which an image reports the number of the process that it goes on in.
+pub const FORKED: u64 = 1 << 63;
+
 /// A list of system calls that becomes a launch image.
 #[derive(Debug, Default)]
 pub struct Program {
-    calls: Vec<[u64; 9]>,
+    calls: Vec<[u64; 10]>,
     data: Vec<u8>,
 }
 
@@ -138,13 +180,18 @@ impl Program {
 
     /// Appends a system call. `tag` names it in a report.
     pub fn call(&mut self, number: i64, arguments: &[u64], tag: u64, tolerated: Tolerated) {
-        let mut call = [0; 9];
+        self.call_then(number, arguments, tag, tolerated, After::GoOn);
+    }
+
+    fn call_then(&mut self, number: i64, arguments: &[u64], tag: u64, tolerated: Tolerated, after: After) {
+        let mut call = [0; 10];
         call[0] = number.cast_unsigned();
         for (place, argument) in call[1..7].iter_mut().zip(arguments) {
             *place = *argument;
         }
         call[7] = tag;
         call[8] = tolerated.0;
+        call[9] = after as u64;
         self.calls.push(call);
     }
 
@@ -295,6 +342,44 @@ mod tests {
         reader.read_exact(&mut report).unwrap();
         assert_eq!(u64::from_le_bytes(report[..8].try_into().unwrap()), 41);
         assert_eq!(u64::from_le_bytes(report[8..].try_into().unwrap()), libc::ENOENT as u64);
+    }
+
+    #[test]
+    fn the_child_of_a_fork_goes_on_once_it_is_let() {
+        use rustix::net::{
+            AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair,
+        };
+        use std::os::fd::AsRawFd;
+        let (host, image) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::empty(), None).unwrap();
+        let number = u64::try_from(image.as_raw_fd()).unwrap();
+        let mut program = Program::new();
+        program.fork(1);
+        program.await_byte(number, 2);
+        let path = program.string(c"/bin/sh");
+        let arguments = program.string_array(&[c"sh", c"-c", c"exit 9"]);
+        program.call(libc::SYS_execve, &[path, arguments, 0], 3, Tolerated::NONE);
+        assert_eq!(run(program, image.as_raw_fd()), 0, "the parent ends");
+        let mut report = [0u8; REPORT_SIZE];
+        assert_eq!(recv(&host, &mut report, RecvFlags::empty()).unwrap().0, REPORT_SIZE);
+        assert_eq!(u64::from_le_bytes(report[..8].try_into().unwrap()), FORKED);
+        let pid = u64::from_le_bytes(report[8..].try_into().unwrap());
+        send(&host, b"0", SendFlags::empty()).unwrap();
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap());
+        let status = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty()).unwrap();
+        assert_eq!(status.unwrap().1.exit_status(), Some(9));
+    }
+
+    #[test]
+    fn whoever_nobody_can_let_go_ends() {
+        use std::os::fd::AsRawFd;
+        let (reader, writer) = std::io::pipe().unwrap();
+        rustix::io::fcntl_setfd(&reader, rustix::io::FdFlags::empty()).unwrap();
+        drop(writer);
+        let mut program = Program::new();
+        program.await_byte(u64::try_from(reader.as_raw_fd()).unwrap(), 1);
+        program.call(libc::SYS_exit_group, &[3], 2, Tolerated::NONE);
+        assert_eq!(run(program, 2), 127);
     }
 
     #[test]
