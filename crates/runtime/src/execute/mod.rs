@@ -121,6 +121,10 @@ impl Host<'_> {
     }
 
     fn finish(mut self) -> Result<Started> {
+        // By now it has ended, so that nothing waits for it.
+        if let Some(intermediate) = self.intermediate.take() {
+            reap(&intermediate)?;
+        }
         let process = self.process.take().ok_or_else(|| Error::new("the plan started no process"))?;
         Ok(Started { process, terminal: self.terminal.take(), group: self.group.take() })
     }
@@ -370,9 +374,6 @@ impl Host<'_> {
                 let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
                     .during(format_args!("pidfd_open {number}"))?;
                 self.intermediate = self.process.replace(Process { pid, pidfd });
-                if let Some(intermediate) = &self.intermediate {
-                    reap(intermediate)?;
-                }
                 Ok(())
             }
             Message::Done { index, nanoseconds } => {
