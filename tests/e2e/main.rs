@@ -12,6 +12,7 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod namespaces;
+mod nodes;
 mod place;
 mod places;
 mod process;

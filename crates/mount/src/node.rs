@@ -120,7 +120,8 @@ fn make(op: &Node, parent: BorrowedFd<'_>, name: &Name) -> Result<(), Failure> {
         // An image may bring its nodes along; any other file of that name is not what was asked for.
         device.check(file.as_fd())?;
     }
-    if there.is_none() && op.uid == 0 && op.gid == 0 {
+    // What is there may be the host's own node, bound: it keeps its owner where no other was asked for.
+    if op.uid == 0 && op.gid == 0 {
         return Ok(());
     }
     let file = match there {

@@ -89,11 +89,16 @@ impl Host {
 }
 
 /// The directory for state that is gone after a reboot: `/run` for root, `$XDG_RUNTIME_DIR` for others.
+///
+/// Who is root in a user namespace alone, as the runtime of an ordinary user's container engine is, counts as one of
+/// the others: `/run` is not theirs.
 #[must_use]
 pub fn state_directory() -> PathBuf {
     let uid = rustix::process::geteuid().as_raw();
     match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(directory) if uid != 0 && !directory.is_empty() => PathBuf::from(directory).join("palisade"),
+        Some(directory) if !directory.is_empty() && (uid != 0 || !may_write("/run".as_ref())) => {
+            PathBuf::from(directory).join("palisade")
+        }
         _ if uid != 0 => PathBuf::from(format!("/tmp/palisade-{uid}")),
         _ => PathBuf::from("/run/palisade"),
     }
@@ -116,7 +121,7 @@ fn permitted_capabilities() -> Result<u64> {
 }
 
 fn delegation(uid: u32, cgroups: &Layout) -> Delegation {
-    if uid == 0 && cgroups.hierarchies.iter().any(|hierarchy| writable_root(&hierarchy.mount)) {
+    if uid == 0 && cgroups.hierarchies.iter().any(|hierarchy| may_write(&hierarchy.mount)) {
         return Delegation::Everywhere;
     }
     let group = cgroups.unified().and_then(|unified| {
@@ -132,16 +137,13 @@ fn delegation(uid: u32, cgroups: &Layout) -> Delegation {
 /// The group round the own one is the better place where it was given, too: the own one holds this process, and then
 /// the kernel lets no controller through to the groups below it.
 fn is_delegated(group: &std::path::Path) -> bool {
-    use rustix::fs::{Access, AtFlags, CWD};
-    let may_write =
-        |path: &std::path::Path| rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok();
     may_write(group)
         && ["cgroup.procs", "cgroup.subtree_control"].iter().all(|file| may_write(&group.join(file)))
 }
 
-fn writable_root(mount: &std::path::Path) -> bool {
+fn may_write(path: &std::path::Path) -> bool {
     use rustix::fs::{Access, AtFlags, CWD};
-    rustix::fs::accessat(CWD, mount, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+    rustix::fs::accessat(CWD, path, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// Reads what a user without CAP_SETUID may map. Whoever has it needs no ranges.
