@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod exec;
+mod execution;
 mod hooks;
 mod inspect;
 mod killed_runtime;

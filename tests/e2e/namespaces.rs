@@ -167,3 +167,29 @@ fn loopback_is_on_in_a_new_network_namespace() {
         "(echo said | nc -l -p 7 127.0.0.1 &); while ! nc 127.0.0.1 7 </dev/null; do sleep 0.05; done";
     assert_eq!(Bundle::script(&case, script).output(&case), "said");
 }
+
+#[test]
+fn clocks_are_set_ahead_in_a_new_time_namespace() {
+    let case = case!();
+    let bundle =
+        Bundle::script(&case, "cat /proc/self/timens_offsets | tr -s ' '; cat /proc/uptime").with(|config| {
+            list(config).push(json!({ "type": "time" }));
+            config["linux"]["timeOffsets"] =
+                json!({ "boottime": { "secs": 1_000_000, "nanosecs": 5 }, "monotonic": { "secs": 7 } });
+        });
+    let said = bundle.output(&case);
+    let (offsets, uptime) = said.rsplit_once('\n').expect("lines");
+    assert_eq!(offsets, "monotonic 7 0\nboottime 1000000 5");
+    let seconds: f64 = uptime.split(' ').next().and_then(|text| text.parse().ok()).expect("seconds");
+    assert!(seconds > 1_000_000.0, "{uptime}");
+    let container = Container::start(&case, &bundle.with_script(&case, "sleep 1000"));
+    let uptime = container.shell("cut -d . -f 1 /proc/uptime").parse::<u64>().expect("seconds");
+    assert!(uptime > 1_000_000, "a process of exec joins the namespace: {uptime}");
+    container.remove();
+    let before_boot = bundle.variant(&case, |config| {
+        config["linux"]["timeOffsets"] = json!({ "boottime": { "secs": -2_000_000_000 } });
+    });
+    let line = before_boot.refusal(&case);
+    assert!(line.starts_with("/linux/timeOffsets: write boottime -2000000000 0 to /proc/"), "{line}");
+    assert!(line.contains("ERANGE"), "{line}");
+}

@@ -20,6 +20,15 @@ fn arguments_and_environment_arrive_as_they_are() {
 }
 
 #[test]
+fn a_size_without_a_terminal_means_nothing() {
+    let case = case!();
+    let bundle = Bundle::script(&case, "test -t 0 || echo none").with(|config| {
+        config["process"]["consoleSize"] = json!({ "height": 70000, "width": 70000 });
+    });
+    assert_eq!(bundle.output(&case), "none");
+}
+
+#[test]
 fn a_program_is_found_as_execvp_would() {
     let case = case!();
     let bundle = Bundle::script(&case, "true");

@@ -139,7 +139,10 @@ const PROCESS: &[Row] = &[
     ),
     (
         "a terminal too large",
-        |c| c["process"]["consoleSize"] = json!({ "height": 65536, "width": 1 }),
+        |c| {
+            c["process"]["terminal"] = json!(true);
+            c["process"]["consoleSize"] = json!({ "height": 65536, "width": 1 });
+        },
         "config.json: /process/consoleSize: ",
     ),
     (
@@ -425,16 +428,6 @@ const UNSUPPORTED: &[Row] = &[
         "config.json: /linux/intelRdt: Intel RDT is not supported",
     ),
     (
-        "memory policy",
-        |c| c["linux"]["memoryPolicy"] = json!({ "mode": "MPOL_BIND", "nodes": "0" }),
-        "config.json: /linux/memoryPolicy: a NUMA memory policy is not supported",
-    ),
-    (
-        "personality",
-        |c| c["linux"]["personality"] = json!({ "domain": "LINUX32" }),
-        "config.json: /linux/personality: an execution domain is not supported",
-    ),
-    (
         "net devices",
         |c| c["linux"]["netDevices"] = json!({ "eth9": {} }),
         "config.json: /linux/netDevices: moving devices is not supported",
@@ -442,7 +435,7 @@ const UNSUPPORTED: &[Row] = &[
     (
         "time offsets",
         |c| c["linux"]["timeOffsets"] = json!({ "monotonic": { "secs": 1 } }),
-        "config.json: /linux/timeOffsets: a clock offset is not supported",
+        "config.json: /linux/timeOffsets: it needs a new time namespace in /linux/namespaces",
     ),
     (
         "id-mapped mounts",

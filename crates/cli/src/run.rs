@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Loopback};
+use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
     Host, Relay, Result, Store, ran_out_of_memory,
@@ -115,6 +115,7 @@ impl Order {
             preserve_fds: 0,
             root,
             loopback: Loopback::Up,
+            keyring: Keyring::Own,
             signals: None,
             stdio: None,
             observe: None,

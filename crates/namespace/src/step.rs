@@ -65,7 +65,7 @@ const JOINS: [Kind; 7] = [Kind::Net, Kind::Ipc, Kind::Uts, Kind::Cgroup, Kind::T
 /// - *Pid.* Joining one only moves later children. With full rights the starting thread does it round the clone,
 ///   which saves a process; otherwise the child does, and clones again. A new one that a joined user namespace
 ///   has to own also takes a second clone.
-/// - *Mount, net, ipc, uts* are made by the child, in one `unshare(2)`: the parent works on while the kernel makes
+/// - *Mount, net, ipc, uts, time* are made by the child, in one `unshare(2)`: the parent works on while the kernel makes
 ///   them. With a new user namespace they wait for the maps, since the kernel gives some of their objects to the
 ///   maker's id at that time.
 /// - *Cgroup* takes the cgroup the process is in as its root, so it comes after the move there; CLONE_INTO_CGROUP
@@ -139,16 +139,13 @@ impl List {
     }
 
     fn create_in_child(&mut self, created: Kinds) {
-        let plain: Kinds = [Kind::Mount, Kind::Net, Kind::Ipc, Kind::Uts].into_iter().collect();
+        let plain: Kinds = [Kind::Mount, Kind::Net, Kind::Ipc, Kind::Uts, Kind::Time].into_iter().collect();
         if !created.both(plain).is_empty() {
             self.push(Place::Child, Action::Create(created.both(plain)));
         }
         if created.contains(Kind::Cgroup) {
             self.push(Place::Child, Action::AwaitCgroup);
             self.push(Place::Child, Action::Create(Kinds::NONE.with(Kind::Cgroup)));
-        }
-        if created.contains(Kind::Time) {
-            self.push(Place::Child, Action::Create(Kinds::NONE.with(Kind::Time)));
         }
     }
 }
@@ -206,7 +203,7 @@ mod tests {
             (
                 "mnt=new pid=new net=new user=new time=new",
                 OwnUser,
-                "clone3 pid,user; await id maps; setresgid, setresuid 0; unshare mount,network; unshare time",
+                "clone3 pid,user; await id maps; setresgid, setresuid 0; unshare mount,network,time",
             ),
             // A pod: the network and ipc of another container.
             (

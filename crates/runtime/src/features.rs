@@ -2,10 +2,11 @@
 
 use palisade_cgroup::{Controller, Home, Layout};
 use palisade_namespace::{Kind, Kinds};
-use palisade_oci::Capability;
 use palisade_oci::features::{
-    CgroupFeatures, Enabled, Features, IntelRdtFeatures, LinuxFeatures, MountExtensions, SeccompFeatures,
+    CgroupFeatures, Enabled, Features, IntelRdtFeatures, LinuxFeatures, MemoryPolicyFeatures,
+    MountExtensions, SeccompFeatures,
 };
+use palisade_oci::{Capability, MemoryPolicyFlag, MemoryPolicyMode};
 
 use crate::error::Result;
 use crate::plan::HookKind;
@@ -37,9 +38,9 @@ fn linux() -> Result<LinuxFeatures> {
         apparmor: no(),
         selinux: no(),
         intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
+        memory_policy: Some(memory_policy()),
         mount_extensions: Some(MountExtensions { idmap: no() }),
         net_devices: no(),
-        ..LinuxFeatures::default()
     })
 }
 
@@ -88,6 +89,14 @@ fn seccomp() -> SeccompFeatures {
             "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
             "SECCOMP_FILTER_FLAG_TSYNC",
         ]),
+    }
+}
+
+/// What is understood, whatever the kernel then says.
+fn memory_policy() -> MemoryPolicyFeatures {
+    MemoryPolicyFeatures {
+        modes: Some(MemoryPolicyMode::ALL.iter().map(|mode| mode.word().to_owned()).collect()),
+        flags: Some(MemoryPolicyFlag::ALL.iter().map(|flag| flag.word().to_owned()).collect()),
     }
 }
 

@@ -79,6 +79,9 @@ fn add(program: &mut Program, op: &ExecOp, tag: u64) {
             program.default_signal(SIGPIPE, tag);
             program.unblock_signals(tag);
         }
+        ExecOp::SessionKeyring { name } => program.session_keyring(name, tag),
+        ExecOp::Personality { persona } => program.personality(u64::from(*persona), tag),
+        ExecOp::MemoryPolicy { mode, nodes } => program.memory_policy(u64::from(*mode), nodes, tag),
         ExecOp::DropBounding { kept } => {
             for capability in (0..=LAST_CAPABILITY).filter(|number| kept & 1 << number == 0) {
                 program.drop_bounding(u64::from(capability), tag);

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::compile::Keyring;
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::id::ContainerId;
 
@@ -51,6 +52,9 @@ pub struct Record {
     pub namespaces: Vec<String>,
     /// The user that made it.
     pub owner: u32,
+    /// Which session keyring its processes get.
+    #[serde(default, skip_serializing_if = "Keyring::is_own")]
+    pub keyring: Keyring,
 }
 
 impl Record {

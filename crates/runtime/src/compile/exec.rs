@@ -1,20 +1,29 @@
 //! A process beside the first one, for `exec`.
 
 use palisade_namespace::{Kind, Kinds, Rights};
-use palisade_oci::{Process, Seccomp};
+use palisade_oci::{MemoryPolicy, Personality, Process, Seccomp};
 
 use super::process::{self, ProcessPlan, Surroundings};
-use super::{Draft, Violations, launch, seccomp, unsupported};
+use super::{Draft, Keyring, Violations, execution, launch, seccomp, unsupported};
 use crate::host::Host;
+use crate::id::ContainerId;
 use crate::plan::{Control, HostOp, InitOp, Plan, Point, Step};
 
 /// What a process of `exec` depends on.
 #[derive(Debug, Clone)]
 pub struct ExecRequest<'a> {
+    /// The container's id.
+    pub id: &'a ContainerId,
     /// The process.
     pub process: &'a Process,
     /// The container's seccomp section.
     pub seccomp: Option<&'a Seccomp>,
+    /// The container's execution domain.
+    pub personality: Option<&'a Personality>,
+    /// The container's NUMA memory policy.
+    pub memory_policy: Option<&'a MemoryPolicy>,
+    /// Which session keyring the container has.
+    pub keyring: Keyring,
     /// The container's first process.
     pub pid: i32,
     /// The kinds of namespace that the container has of its own or joined.
@@ -38,7 +47,14 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     unsupported::check_process(&mut draft.violations, request.process);
     let own_user = request.kinds.contains(Kind::User);
     let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
+    let settings = execution::Settings {
+        id: request.id,
+        keyring: request.keyring,
+        personality: request.personality,
+        memory_policy: request.memory_policy,
+    };
     let surroundings = Surroundings {
+        first: execution::plan(&mut draft, &settings),
         available: if own_user { u64::MAX } else { host.capabilities },
         setgroups: request.setgroups,
         own_user,

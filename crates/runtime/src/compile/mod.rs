@@ -7,11 +7,14 @@ mod capabilities;
 mod cgroup;
 mod devices;
 mod exec;
+mod execution;
 mod filesystem;
+mod furnish;
 mod group;
 mod hook;
 mod launch;
 mod limits;
+mod list;
 mod namespaces;
 mod process;
 mod seccomp;
@@ -24,11 +27,13 @@ use std::path::{Path, PathBuf};
 use palisade_cgroup::{GroupPath, Version};
 use palisade_namespace::Namespaces;
 use palisade_oci::Spec;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use capabilities::names as capability_names;
 pub use exec::{ExecRequest, exec};
 pub use hook::hook;
 pub(crate) use limits::field as limit_field;
+pub(crate) use list::show as show_list;
 pub use update::update;
 pub use violation::{Violation, Violations};
 
@@ -63,6 +68,23 @@ pub enum Loopback {
     Up,
 }
 
+/// Which session keyring a process gets, `session-keyring(7)`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keyring {
+    /// The container's own, in which nothing of the caller's is.
+    #[default]
+    Own,
+    /// The caller's.
+    Callers,
+}
+
+impl Keyring {
+    pub(crate) fn is_own(&self) -> bool {
+        *self == Self::Own
+    }
+}
+
 /// What a plan depends on beside specification and host.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -82,6 +104,8 @@ pub struct Request<'a> {
     pub root: Option<palisade_mount::OpenRoot>,
     /// What happens to the loopback interface.
     pub loopback: Loopback,
+    /// Which session keyring the container gets.
+    pub keyring: Keyring,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.
@@ -107,8 +131,9 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     hook::check(&mut draft, spec);
     let namespaces = namespaces::read(&mut draft, spec);
     let group = group::plan(&mut draft, spec, request);
-    let moves = namespaces::plan(&mut draft, spec, &namespaces);
-    let process = process::read(&mut draft, spec, &namespaces, request.home.as_deref());
+    let mut moves = namespaces::plan(&mut draft, spec, &namespaces);
+    furnish::plan(&mut draft, spec, &namespaces, &mut moves);
+    let process = process::read(&mut draft, spec, &namespaces, request);
 
     if group::has_v1(&draft) && group::joins_at_once(&namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);

@@ -5,7 +5,9 @@ use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, 
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
-use super::{Draft, Loopback, Request, capabilities, namespaces as spaces, runs_start_hooks, seccomp};
+use super::{
+    Draft, Loopback, Request, capabilities, execution, namespaces as spaces, runs_start_hooks, seccomp,
+};
 use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
@@ -24,7 +26,7 @@ pub(super) fn read(
     draft: &mut Draft<'_>,
     spec: &Spec,
     namespaces: &Namespaces,
-    home: Option<&str>,
+    request: &Request<'_>,
 ) -> Option<ProcessPlan> {
     let Some(process) = &spec.process else {
         draft.violations.add("/process", "it is missing: what the container is to run");
@@ -43,7 +45,15 @@ pub(super) fn read(
         _ => true,
     };
     let filter = spec.linux.seccomp.as_ref().and_then(|section| seccomp::plan(draft, section));
-    let surroundings = Surroundings { available, setgroups, own_user, home };
+    let settings = execution::Settings {
+        id: request.id,
+        keyring: request.keyring,
+        personality: spec.linux.personality.as_ref(),
+        memory_policy: spec.linux.memory_policy.as_ref(),
+    };
+    let first = execution::plan(draft, &settings);
+    let home = request.home.as_deref();
+    let surroundings = Surroundings { available, setgroups, own_user, home, first };
     read_any(draft, process, filter, &surroundings)
 }
 
@@ -56,6 +66,8 @@ pub(super) struct Surroundings<'a> {
     /// Whether it is in a user namespace of the container's.
     pub(super) own_user: bool,
     pub(super) home: Option<&'a str>,
+    /// What the launch image does first.
+    pub(super) first: Vec<Step<ExecOp>>,
 }
 
 /// Reads a process section, that of a container or one of `exec`.
@@ -103,6 +115,7 @@ fn plan_exec(
     environment: Vec<Text>,
 ) -> Vec<Step<ExecOp>> {
     let mut exec = vec![Step::new("", ExecOp::DefaultSignals)];
+    exec.extend(surroundings.first.iter().cloned());
     let no_new_privileges = process.no_new_privileges;
     let filter = filter.map(|filter| Step::new("/linux/seccomp", filter));
     // Without no-new-privileges the filter can only be loaded while CAP_SYS_ADMIN is still there.
@@ -277,9 +290,9 @@ fn read_io_priority(draft: &mut Draft<'_>, process: &Process) -> Option<Step<Ini
     }
 }
 
-/// Reads rows and columns of the terminal.
+/// Reads rows and columns of the terminal, which mean nothing without one.
 pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(u16, u16)> {
-    let size = process.console_size.as_ref()?;
+    let size = process.console_size.as_ref().filter(|_| process.terminal)?;
     match (u16::try_from(size.height), u16::try_from(size.width)) {
         (Ok(height), Ok(width)) => Some((height, width)),
         _ => {

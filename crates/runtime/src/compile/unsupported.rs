@@ -26,10 +26,7 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     let linux = &spec.linux;
     for (present, name, what) in [
         (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),
-        (linux.memory_policy.is_some(), "memoryPolicy", "a NUMA memory policy"),
-        (linux.personality.is_some(), "personality", "an execution domain"),
         (!linux.net_devices.is_empty(), "netDevices", "moving devices"),
-        (!linux.time_offsets.is_empty(), "timeOffsets", "a clock offset"),
         (!linux.mount_label.is_empty(), "mountLabel", "a SELinux label"),
     ] {
         if present {

@@ -56,12 +56,22 @@ pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
     let Some(planned) = plan.exec.get(index) else {
         return Error::call("launch image", errno);
     };
-    let error = hinted(Error::call(&planned.op, errno), errno);
+    let error = Error::call(&planned.op, errno);
     let error = match (&planned.op, errno) {
         (ExecOp::Fork, Errno::AGAIN) => error.hint("the container has as many processes as its limit allows"),
-        _ => error,
+        (ExecOp::MemoryPolicy { .. }, Errno::INVAL) => {
+            error.hint("a node that this machine has no memory on, or a mode newer than its kernel")
+        }
+        (ExecOp::SessionKeyring { .. }, Errno::DQUOT) => {
+            error.hint("the user's quota of keys, /proc/sys/kernel/keys; --no-new-keyring makes none")
+        }
+        (ExecOp::SessionKeyring { .. }, _) => error.hint("--no-new-keyring makes none"),
+        _ => hinted(error, errno),
     };
-    error.context(&planned.origin)
+    match planned.origin.as_ref() {
+        "" => error,
+        origin => error.context(origin),
+    }
 }
 
 /// Words that a program could not be executed; `palisade start` says the same of a FIFO's report.

@@ -1,6 +1,7 @@
 //! The host's side of a start: the interpreter of a plan's host lists, and the clone between them.
 
 mod failure;
+mod furnish;
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -184,6 +185,7 @@ impl Host<'_> {
                     .during(format_args!("write {value} to {path}"))
                     .map_err(|error| error.hint("lowering the score needs CAP_SYS_RESOURCE"))
             }
+            HostOp::OffsetClocks { lines } => furnish::offset_clocks(self.process()?.pid, lines),
             HostOp::Record => {
                 let process = self.process.as_ref().ok_or_else(no_process)?;
                 (self.surroundings.record)(process)

@@ -9,7 +9,7 @@ use palisade_oci::state::{State, Status};
 use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
-use crate::compile::{self, Begin, Compiled, EnterRoot, Loopback, Request};
+use crate::compile::{self, Begin, Compiled, EnterRoot, Keyring, Loopback, Request};
 use crate::error::{During, Error, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute};
 use crate::hooks;
@@ -75,6 +75,8 @@ pub struct CreateRequest<'a> {
     pub root: Option<OpenRoot>,
     /// What happens to the loopback interface of a new network namespace.
     pub loopback: Loopback,
+    /// Which session keyring its program gets.
+    pub keyring: Keyring,
     /// A signal descriptor that is heeded meanwhile.
     pub signals: Option<BorrowedFd<'a>>,
     /// The standard descriptors where they are not the caller's own.
@@ -113,6 +115,7 @@ impl CreateRequest<'_> {
             preserve_fds: self.preserve_fds,
             root: self.root.clone(),
             loopback: self.loopback,
+            keyring: self.keyring,
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));
@@ -236,5 +239,6 @@ fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Reco
         cgroup: compiled.group.clone(),
         namespaces: names,
         owner: host.uid,
+        keyring: request.keyring,
     }
 }

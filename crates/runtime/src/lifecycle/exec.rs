@@ -60,6 +60,10 @@ impl Container {
         let home = home::needs_home(options.process).then(|| find_home(pid, options.process)).flatten();
         let group = self.group()?;
         let request = ExecRequest {
+            id: &self.record.id,
+            personality: spec.linux.personality.as_ref(),
+            memory_policy: spec.linux.memory_policy.as_ref(),
+            keyring: self.record.keyring,
             process: options.process,
             seccomp: spec.linux.seccomp.as_ref(),
             pid,

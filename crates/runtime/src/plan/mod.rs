@@ -76,6 +76,8 @@ pub enum Point {
     Score,
     /// The process is in the pid namespace that it joins, and on record.
     Entered,
+    /// The new namespaces are furnished.
+    Namespaces,
 }
 
 impl Plan {
@@ -103,8 +105,8 @@ impl Plan {
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score, Self::Entered];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score, Self::Entered, Self::Namespaces];
 }
 
 /// The six kinds of hook, config.md#posix-platform-hooks.
@@ -217,6 +219,11 @@ pub enum HostOp {
     AdjustOomScore {
         /// -1000 to 1000.
         value: i32,
+    },
+    /// Writes `/proc/PID/timens_offsets`, before anybody is in the new time namespace.
+    OffsetClocks {
+        /// The lines of the file.
+        lines: String,
     },
     /// Runs the hooks of one kind.
     RunHooks {
@@ -396,6 +403,24 @@ pub enum ExecOp {
         go: Slot,
         /// See [`HostOp::OpenStartFifos`].
         outcome: Slot,
+    },
+    /// Leaves the caller's session keyring for the container's own.
+    SessionKeyring {
+        /// What the keyring is called.
+        name: Text,
+    },
+    /// Sets the execution domain.
+    Personality {
+        /// As `personality(2)` takes it.
+        persona: u32,
+    },
+    /// Sets on which NUMA nodes memory is taken.
+    MemoryPolicy {
+        /// The mode with its flags, as `set_mempolicy(2)` takes it.
+        mode: u32,
+        /// A bit for each node.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        nodes: Vec<u64>,
     },
     /// Takes all capabilities but some out of the bounding set.
     DropBounding {

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::shell::exec_shell;
 use super::{ExecOp, HostOp, InitOp, Plan, Point, Step};
+use crate::compile::show_list;
 
 /// Whose list a step is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,6 +114,7 @@ impl fmt::Display for Point {
             Self::IdMaps => "the id maps",
             Self::Group => "cgroup and record",
             Self::Score => "the OOM score",
+            Self::Namespaces => "what is in the new namespaces",
             Self::Hooks => "the hooks",
             Self::Start => "the hooks before the start",
             Self::Entered => "its record",
@@ -137,6 +139,9 @@ impl fmt::Display for HostOp {
             }
             Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
+            Self::OffsetClocks { lines } => {
+                write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
+            }
             Self::RunHooks { kind } => write!(f, "run the {} hooks", kind.name()),
             Self::Await { point } => write!(f, "wait for init: {point}"),
             Self::Release { point } => write!(f, "let init go on: {point}"),
@@ -192,6 +197,17 @@ impl fmt::Display for ExecOp {
             Self::Session => f.write_str("start a session"),
             Self::ControlTerminal => f.write_str("control the terminal"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
+            Self::SessionKeyring { name } => write!(f, "join session keyring {name}"),
+            Self::Personality { persona: 0 } => f.write_str("execution domain LINUX"),
+            Self::Personality { persona: 8 } => f.write_str("execution domain LINUX32"),
+            Self::Personality { persona } => write!(f, "execution domain {persona:#x}"),
+            Self::MemoryPolicy { mode, nodes } => {
+                let name = MemoryMode(*mode);
+                match nodes.as_slice() {
+                    [] => write!(f, "set memory policy {name}"),
+                    nodes => write!(f, "set memory policy {name} of nodes {}", show_list(nodes)),
+                }
+            }
             Self::DropBounding { kept: 0 } => f.write_str("empty the bounding set"),
             Self::DropBounding { kept } => write!(f, "bounding set: {}", names(*kept)),
             Self::KeepCapabilities => f.write_str("keep capabilities over the change of user"),
@@ -223,6 +239,20 @@ impl fmt::Display for ExecOp {
                 write!(f, "exec {}", arguments.first().map(ToString::to_string).unwrap_or_default())
             }
         }
+    }
+}
+
+/// Writes a mode of `set_mempolicy(2)` with its flags.
+struct MemoryMode(u32);
+
+impl fmt::Display for MemoryMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 7] =
+            ["default", "preferred", "bind", "interleave", "local", "preferred-many", "weighted-interleave"];
+        const FLAGS: [(u32, &str); 3] = [(13, "balancing"), (14, "relative"), (15, "static")];
+        let name = usize::try_from(self.0 & 0xff).ok().and_then(|mode| NAMES.get(mode));
+        f.write_str(name.copied().unwrap_or("of an unknown number"))?;
+        FLAGS.iter().filter(|(bit, _)| self.0 & 1 << bit != 0).try_for_each(|(_, flag)| write!(f, " {flag}"))
     }
 }
 

@@ -49,6 +49,10 @@ impl Plan {
                 .collect(),
             HostOp::Schedule { attributes } => vec![schedule_shell(attributes).replace("$$", "$init")],
             HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
+            HostOp::OffsetClocks { lines } => {
+                let lines = lines.trim_end().replace('\n', "\\n");
+                vec![format!("printf '{lines}\\n' > /proc/$init/timens_offsets")]
+            }
             HostOp::Record | HostOp::RunHooks { .. } | HostOp::Await { .. } | HostOp::Release { .. } => {
                 Vec::new()
             }
@@ -107,6 +111,11 @@ impl Plan {
 
 pub(super) fn exec_shell(op: &ExecOp) -> Vec<String> {
     match op {
+        ExecOp::SessionKeyring { name } => vec![format!("keyctl session {}", quote(name))],
+        ExecOp::Personality { persona } => {
+            vec![format!("setarch {}", if *persona == 8 { "linux32" } else { "linux64" })]
+        }
+        ExecOp::MemoryPolicy { mode, nodes } => memory_policy_shell(*mode, nodes),
         ExecOp::DropBounding { kept } => vec![format!("setpriv --bounding-set -all{}", plus(*kept))],
         ExecOp::SetGroups { gid, additional } => {
             let groups: Vec<String> = additional.iter().flatten().map(ToString::to_string).collect();
@@ -167,6 +176,22 @@ fn long_option(name: &str) -> &str {
 
 fn number(slot: Slot) -> usize {
     slot.0 + 3
+}
+
+/// Writes a memory policy as numactl(8) takes it, which has a word for the common ones.
+fn memory_policy_shell(mode: u32, nodes: &[u64]) -> Vec<String> {
+    let nodes = crate::compile::show_list(nodes);
+    let option = match mode & 0xff {
+        1 if nodes.is_empty() => "--localalloc".to_owned(),
+        1 => format!("--preferred={nodes}"),
+        2 => format!("--membind={nodes}"),
+        3 => format!("--interleave={nodes}"),
+        4 => "--localalloc".to_owned(),
+        5 => format!("--preferred-many={nodes}"),
+        6 => format!("--weighted-interleave={nodes}"),
+        _ => return Vec::new(),
+    };
+    vec![format!("numactl {option}")]
 }
 
 /// Writes the policy as chrt(1) takes it, for the shell's own process.

@@ -2,7 +2,8 @@
 
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
-use palisade_runtime::compile::{self, ExecRequest};
+use palisade_runtime::ContainerId;
+use palisade_runtime::compile::{self, ExecRequest, Keyring};
 
 use crate::machines::Machine;
 use crate::{compare, config, print, report};
@@ -12,6 +13,11 @@ const PID: i32 = 4242;
 
 fn kinds(list: &[Kind]) -> Kinds {
     list.iter().copied().collect()
+}
+
+fn id() -> &'static ContainerId {
+    static ID: std::sync::OnceLock<ContainerId> = std::sync::OnceLock::new();
+    ID.get_or_init(|| ContainerId::new("golden").unwrap())
 }
 
 /// All kinds but user.
@@ -25,6 +31,10 @@ fn process(spec: &Spec) -> &Process {
 
 fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds) -> ExecRequest<'a> {
     ExecRequest {
+        id: id(),
+        personality: None,
+        memory_policy: None,
+        keyring: Keyring::Callers,
         process,
         seccomp,
         pid: PID,

@@ -5,7 +5,7 @@ use std::path::Path;
 use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagation, RootSource, Upper};
 use palisade_oci::Spec;
 use palisade_oci::example::{CgroupTree, Owner, example};
-use palisade_runtime::compile::{self, Begin, EnterRoot, Loopback, Request};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Keyring, Loopback, Request};
 use palisade_runtime::{ContainerId, Delegation};
 
 use crate::machines::Machine;
@@ -18,6 +18,8 @@ const CASES: &[(&str, &[Machine])] = &[
     ("capabilities", &[Machine::V2, Machine::User]),
     ("terminal", &[Machine::V2]),
     ("names", &[Machine::V2]),
+    ("execution", &[Machine::V2]),
+    ("clocks", &[Machine::V2, Machine::User]),
     ("sysctl", &[Machine::V2]),
     ("protected", &[Machine::V2]),
     ("mounts", &[Machine::V2]),
@@ -58,6 +60,7 @@ fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         preserve_fds: 0,
         root: None,
         loopback: Loopback::AsMade,
+        keyring: Keyring::Callers,
     }
 }
 
@@ -132,6 +135,7 @@ fn requests() {
         ("root by a move", Request { enter_root: EnterRoot::Move, ..plain() }),
         ("descriptors preserved", Request { preserve_fds: 2, ..plain() }),
         ("home of the user database", Request { home: Some("/home/user".to_owned()), ..plain() }),
+        ("a session keyring", Request { keyring: Keyring::Own, ..plain() }),
         ("root of the caller's", Request { root: Some(root), ..plain() }),
     ]
     .map(|(name, request)| (name, section(&spec, Machine::V2, &request).1));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use palisade_runtime::ContainerId;
-use palisade_runtime::compile::{self, Begin, EnterRoot, Loopback, Request};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Keyring, Loopback, Request};
 
 use crate::config;
 use crate::machines::Machine::{self, Bare, Hybrid, User, V1, V2};
@@ -299,7 +299,15 @@ const NAMESPACES: &[Case] = &[
         V2,
         &[
             "/linux/netDevices: moving devices is not supported by this version of palisade",
-            "/linux/timeOffsets: a clock offset is not supported by this version of palisade",
+            "/linux/timeOffsets: it needs a new time namespace in /linux/namespaces",
+        ],
+    ),
+    (
+        r#"{"linux":{"namespaces":[{"type":"mount"},{"type":"time"}],"timeOffsets":{"boottime":{"nanosecs":1000000000},"realtime":{"secs":1}}}}"#,
+        V2,
+        &[
+            "/linux/timeOffsets/boottime/nanosecs: 1000000000 are a second or more",
+            "/linux/timeOffsets: \"realtime\" is neither monotonic nor boottime",
         ],
     ),
 ];
@@ -475,13 +483,31 @@ const OTHERS: &[Case] = &[
         ],
     ),
     (
-        r#"{"linux":{"intelRdt":{},"memoryPolicy":{"mode":"MPOL_BIND","nodes":"0"},"personality":{"domain":"LINUX32"}}}"#,
+        r#"{"linux":{"intelRdt":{},"memoryPolicy":{"mode":"MPOL_BIND"},"personality":{"domain":"LINUX32","flags":["ADDR_NO_RANDOMIZE"]}}}"#,
         V2,
         &[
             "/linux/intelRdt: Intel RDT is not supported by this version of palisade",
-            "/linux/memoryPolicy: a NUMA memory policy is not supported by this version of palisade",
-            "/linux/personality: an execution domain is not supported by this version of palisade",
+            "/linux/personality/flags/0: \"ADDR_NO_RANDOMIZE\" is none of its flags; the specification names none",
+            "/linux/memoryPolicy/nodes: MPOL_BIND takes at least one node",
         ],
+    ),
+    (
+        r#"{"linux":{"memoryPolicy":{"mode":"MPOL_LOCAL","nodes":"0","flags":["MPOL_F_STATIC_NODES"]}}}"#,
+        V2,
+        &[
+            "/linux/memoryPolicy/nodes: MPOL_LOCAL takes no nodes",
+            "/linux/memoryPolicy/flags: MPOL_LOCAL takes no flags",
+        ],
+    ),
+    (
+        r#"{"linux":{"memoryPolicy":{"mode":"MPOL_INTERLEAVE","nodes":"0-","flags":[]}}}"#,
+        V2,
+        &["/linux/memoryPolicy/nodes: \"0-\" is no list as 0-3,7"],
+    ),
+    (
+        r#"{"linux":{"memoryPolicy":{"mode":"MPOL_BIND","nodes":"1","flags":["MPOL_F_STATIC_NODES","MPOL_F_RELATIVE_NODES"]}}}"#,
+        V2,
+        &["/linux/memoryPolicy/flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other"],
     ),
     (
         r#"{"mounts":[{"destination":"/dev","type":"tmpfs"}],"linux":{"devices":[{"path":"dev/x","type":"c","major":1,"minor":1},{"path":"/dev/a","type":"a"},{"path":"/dev/b","type":"b"},{"path":"/dev/c","type":"c","major":-1,"minor":1},{"path":"/dev/d\u0000","type":"p"}]}}"#,
@@ -549,6 +575,7 @@ fn check(cases: &[Case]) {
         preserve_fds: 0,
         root: None,
         loopback: Loopback::AsMade,
+        keyring: Keyring::Callers,
     };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {

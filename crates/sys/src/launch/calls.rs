@@ -12,6 +12,13 @@ const PR_CAP_AMBIENT_RAISE: u64 = 2;
 const PR_CAP_AMBIENT_CLEAR_ALL: u64 = 4;
 const PR_SET_NO_NEW_PRIVS: u64 = 38;
 const SECCOMP_SET_MODE_FILTER: u64 = 1;
+const KEYCTL_JOIN_SESSION_KEYRING: u64 = 1;
+const KEYCTL_SETPERM: u64 = 5;
+/// Stands for the caller's session keyring; -3 as a 32-bit number.
+const KEY_SPEC_SESSION_KEYRING: u64 = 0xffff_fffd;
+/// What a new session keyring allows, and that processes of its owner may find it: all to whoever possesses it; view,
+/// read, search and link to its owner.
+const SESSION_KEYRING_PERMISSIONS: u64 = 0x3f1b_0000;
 
 /// The numbers of the calls with which an image waits for `start`.
 pub const START_CALLS: [i64; 3] = [libc::SYS_dup3, libc::SYS_read, libc::SYS_close];
@@ -175,6 +182,31 @@ impl Program {
         let instructions = self.bytes(&bytes);
         let program = self.words(&[filter.len() as u64, instructions]);
         self.report(libc::SYS_seccomp, &[SECCOMP_SET_MODE_FILTER, flags, program], tag);
+    }
+
+    /// Leaves the session keyring for the one of this name, which is made where the user has none. A kernel without
+    /// keys is no failure (`keyctl(2)`, Linux 2.6.11).
+    pub fn session_keyring(&mut self, name: &CStr, tag: u64) {
+        let name = self.string(name);
+        let absent = Tolerated::ABSENT;
+        self.call(libc::SYS_keyctl, &[KEYCTL_JOIN_SESSION_KEYRING, name], tag, absent);
+        // Otherwise nobody could join it by its name.
+        let permit = [KEYCTL_SETPERM, KEY_SPEC_SESSION_KEYRING, SESSION_KEYRING_PERMISSIONS];
+        self.call(libc::SYS_keyctl, &permit, tag, absent);
+    }
+
+    /// Sets the execution domain, `personality(2)`.
+    pub fn personality(&mut self, persona: u64, tag: u64) {
+        self.report(libc::SYS_personality, &[persona], tag);
+    }
+
+    /// Sets on which NUMA nodes memory is taken, `set_mempolicy(2)` (Linux 2.6.7): a mode with its flags, and a bit for
+    /// each node.
+    pub fn memory_policy(&mut self, mode: u64, nodes: &[u64], tag: u64) {
+        let address = if nodes.is_empty() { 0 } else { self.words(nodes) };
+        // The kernel reads one bit less than it is told.
+        let bits = if nodes.is_empty() { 0 } else { nodes.len() as u64 * 64 + 1 };
+        self.report(libc::SYS_set_mempolicy, &[mode, address, bits], tag);
     }
 
     /// Executes a file; the arrays come from [`Program::string_array`].

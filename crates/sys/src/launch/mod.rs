@@ -117,6 +117,8 @@ impl Tolerated {
     pub const NONE: Self = Self(0);
     /// The capability is unknown to this kernel.
     pub const INVALID: Self = Self(1 << libc::EINVAL);
+    /// The kernel was built without the call.
+    pub const ABSENT: Self = Self(1 << libc::ENOSYS);
     /// The file is not there or may not be executed, as `execvp(3)` searches on.
     pub const MISSING: Self = Self(1 << libc::ENOENT | 1 << libc::ENOTDIR | 1 << libc::EACCES);
 }

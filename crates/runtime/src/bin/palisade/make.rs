@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Loopback};
+use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
     PidfdOf, Relay, Result, Store, send_master, send_pidfd,
@@ -113,6 +113,7 @@ fn make(
         preserve_fds: verb.preserve_fds,
         root: None,
         loopback: Loopback::Up,
+        keyring: if verb.no_new_keyring { Keyring::Callers } else { Keyring::Own },
         signals: Some(signals.as_fd()),
         stdio: None,
         observe: None,

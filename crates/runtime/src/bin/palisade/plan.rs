@@ -1,6 +1,6 @@
 //! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
 
-use palisade_runtime::compile::{Begin, EnterRoot, Loopback};
+use palisade_runtime::compile::{Begin, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Host, Result, Store};
 
 use crate::arguments::{Plan as PlanVerb, PlanFormat};
@@ -17,6 +17,7 @@ pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
         preserve_fds: 0,
         root: None,
         loopback: Loopback::Up,
+        keyring: Keyring::Own,
         signals: None,
         stdio: None,
         observe: None,

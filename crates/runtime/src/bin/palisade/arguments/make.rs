@@ -27,7 +27,7 @@ pub(crate) struct Make {
     /// Enter the root by a moved mount, where the host's root is an initramfs
     #[arg(long)]
     pub(crate) no_pivot: bool,
-    /// Accepted for runc's sake: no session keyring is made by this version
+    /// Leave the container the caller's session keyring
     #[arg(long)]
     pub(crate) no_new_keyring: bool,
     /// Accepted for runc's sake: palisade is no subreaper

@@ -1,0 +1,106 @@
+//! The session keyring, `linux.personality`, `linux.memoryPolicy`: what the launch image sets before it drops rights.
+
+use palisade_oci::{MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode, Personality, PersonalityDomain};
+
+use super::{Draft, Keyring, list};
+use crate::id::ContainerId;
+use crate::plan::{ExecOp, Step};
+
+const POLICY: &str = "/linux/memoryPolicy";
+
+/// Whose settings these are.
+pub(super) struct Settings<'a> {
+    /// The container.
+    pub(super) id: &'a ContainerId,
+    pub(super) keyring: Keyring,
+    pub(super) personality: Option<&'a Personality>,
+    pub(super) memory_policy: Option<&'a MemoryPolicy>,
+}
+
+/// Lists the first steps of the launch image.
+pub(super) fn plan(draft: &mut Draft<'_>, settings: &Settings<'_>) -> Vec<Step<ExecOp>> {
+    let mut steps = Vec::new();
+    if settings.keyring == Keyring::Own {
+        // As runc calls it, whose users look for it by that name.
+        let name = draft.text("", &format!("_ses.{}", settings.id));
+        steps.extend(name.map(|name| Step::new("", ExecOp::SessionKeyring { name })));
+    }
+    if let Some(personality) = settings.personality {
+        steps.extend(read_personality(draft, personality));
+    }
+    if let Some(policy) = settings.memory_policy {
+        steps.extend(read_memory_policy(draft, policy));
+    }
+    steps
+}
+
+fn read_personality(draft: &mut Draft<'_>, personality: &Personality) -> Option<Step<ExecOp>> {
+    let persona = match personality.domain {
+        PersonalityDomain::Linux => 0,
+        PersonalityDomain::Linux32 => 8,
+    };
+    if let Some(flag) = personality.flags.first() {
+        let message = format!("{flag:?} is none of its flags; the specification names none");
+        draft.violations.add("/linux/personality/flags/0", message);
+        return None;
+    }
+    Some(Step::new("/linux/personality", ExecOp::Personality { persona }))
+}
+
+/// How many nodes a mode of `set_mempolicy(2)` takes.
+enum Nodes {
+    None,
+    Any,
+    Some,
+}
+
+fn read_memory_policy(draft: &mut Draft<'_>, policy: &MemoryPolicy) -> Option<Step<ExecOp>> {
+    let (mode, wanted) = match policy.mode {
+        MemoryPolicyMode::Default => (0, Nodes::None),
+        MemoryPolicyMode::Preferred => (1, Nodes::Any),
+        MemoryPolicyMode::Bind => (2, Nodes::Some),
+        MemoryPolicyMode::Interleave => (3, Nodes::Some),
+        MemoryPolicyMode::Local => (4, Nodes::None),
+        MemoryPolicyMode::PreferredMany => (5, Nodes::Some),
+        MemoryPolicyMode::WeightedInterleave => (6, Nodes::Some),
+    };
+    let nodes = match list::bits(&policy.nodes) {
+        Ok(nodes) => nodes,
+        Err(message) => {
+            draft.violations.add(format!("{POLICY}/nodes"), message);
+            return None;
+        }
+    };
+    let word = policy.mode.word();
+    match wanted {
+        Nodes::None if !nodes.is_empty() => {
+            draft.violations.add(format!("{POLICY}/nodes"), format_args!("{word} takes no nodes"));
+        }
+        Nodes::Some if nodes.is_empty() => {
+            draft.violations.add(format!("{POLICY}/nodes"), format_args!("{word} takes at least one node"));
+        }
+        _ => {}
+    }
+    let flags = read_flags(draft, policy);
+    Some(Step::new(POLICY, ExecOp::MemoryPolicy { mode: mode | flags, nodes }))
+}
+
+/// The bits of `linux/mempolicy.h`.
+fn read_flags(draft: &mut Draft<'_>, policy: &MemoryPolicy) -> u32 {
+    let has = |flag: MemoryPolicyFlag| policy.flags.contains(&flag);
+    let pointer = format!("{POLICY}/flags");
+    if has(MemoryPolicyFlag::StaticNodes) && has(MemoryPolicyFlag::RelativeNodes) {
+        let message = "MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other";
+        draft.violations.add(&pointer, message);
+    }
+    let takes_no_flags = matches!(policy.mode, MemoryPolicyMode::Default | MemoryPolicyMode::Local);
+    if takes_no_flags && !policy.flags.is_empty() {
+        draft.violations.add(&pointer, format_args!("{} takes no flags", policy.mode.word()));
+    }
+    let bit = |flag: &MemoryPolicyFlag| match flag {
+        MemoryPolicyFlag::NumaBalancing => 1 << 13,
+        MemoryPolicyFlag::RelativeNodes => 1 << 14,
+        MemoryPolicyFlag::StaticNodes => 1 << 15,
+    };
+    policy.flags.iter().fold(0, |bits, flag| bits | bit(flag))
+}
