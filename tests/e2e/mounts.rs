@@ -1,5 +1,7 @@
 //! Mounts by their effect: options, binds, propagation, devices, masks, the root itself.
 
+mod id_mapped;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -438,11 +438,6 @@ const UNSUPPORTED: &[Row] = &[
         "config.json: /linux/timeOffsets: it needs a new time namespace in /linux/namespaces",
     ),
     (
-        "id-mapped mounts",
-        |c| c["mounts"][0]["uidMappings"] = json!([{ "containerID": 0, "hostID": 0, "size": 1 }]),
-        "config.json: /mounts/0/uidMappings: an id-mapped mount is not supported",
-    ),
-    (
         "windows",
         |c| c["windows"] = json!({}),
         "config.json: /windows: a container of another platform is not supported",

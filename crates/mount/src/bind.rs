@@ -1,18 +1,19 @@
 //! Bind mounts: a detached clone of a piece of the host's tree, changed, then attached.
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{
-    CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
-};
+use palisade_sys::mount::map_ids;
+use rustix::fs::{CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs, readlinkat_raw};
 use rustix::io::Errno;
-use rustix::mount::{MountAttrFlags, OpenTreeFlags, open_tree};
+use rustix::mount::{OpenTreeFlags, open_tree};
 
-use crate::attributes::{Attributes, Reach};
+use crate::attributes::Reach;
 use crate::failure::{At, Failure, Step};
 use crate::filesystem::{attach, change, propagate};
-use crate::op::Bind;
+use crate::node;
+use crate::op::{Bind, Existing, SourceLink, TargetLink};
 use crate::perform::State;
 use crate::resolve::{self, Links};
 
@@ -31,21 +32,65 @@ const PROC_FILES: [&[u8]; 10] = [
 ];
 
 /// Makes a piece of the host's tree visible inside the root.
-pub(crate) fn bind(op: &Bind, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn bind(op: &Bind, state: &mut State<'_>) -> Result<(), Failure> {
     state.outside()?;
     state.clear_umask();
-    let tree = clone_path(&op.source, op.reach)?;
-    change_unlocked(tree.as_fd(), Reach::Tree, op.recursive)?;
-    change_unlocked(tree.as_fd(), Reach::Mount, op.attributes)?;
-    propagate(tree.as_fd(), &op.propagation)?;
-    let target = open_target(state.opened_root()?, &op.target, tree.as_fd())?;
-    check_proc(op, tree.as_fd(), target.as_fd())?;
-    attach(tree.as_fd(), target.as_fd())
+    if op.source_link == SourceLink::Copy && copy_link(op, state)? {
+        return Ok(());
+    }
+    let own;
+    let tree = match op.tree {
+        Some(index) => state.tree(index)?,
+        None => {
+            own = clone_tree(&op.source, op.reach, op.source_link)?;
+            own.as_fd()
+        }
+    };
+    change(tree, Reach::Tree, op.recursive)?;
+    change(tree, Reach::Mount, op.attributes)?;
+    propagate(tree, &op.propagation)?;
+    let target = open_target(state.opened_root()?, op, tree)?;
+    check_proc(op, tree, target.as_fd())?;
+    attach(tree, target.as_fd())
+}
+
+/// Makes a link that says what the source says; tells whether the source is a link at all.
+fn copy_link(op: &Bind, state: &State<'_>) -> Result<bool, Failure> {
+    let mut text = [MaybeUninit::uninit(); 4096];
+    let text = match readlinkat_raw(CWD, &*op.source, &mut text) {
+        Ok((text, _)) => text,
+        Err(Errno::INVAL) => return Ok(false),
+        Err(errno) => return Err(Failure::new(Step::ReadlinkAt, errno)),
+    };
+    let (parent, name) = resolve::locate(state.opened_root()?, &op.target, Links::Follow)?;
+    node::link(text, parent.as_fd(), &name, Existing::Keep)?;
+    Ok(true)
 }
 
 /// Clones the mount, or the tree of mounts, at a host path.
-pub(crate) fn clone_path(path: &CStr, reach: Reach) -> Result<OwnedFd, Failure> {
-    open_tree(CWD, path, clone_flags(reach)).at(Step::OpenTree)
+///
+/// The clone is attached nowhere, but still a peer of what it was cloned from where that is shared.
+/// See `open_tree(2)`, Linux 5.2.
+///
+/// # Errors
+/// `EINVAL` for an unbindable mount, and for one mount where others are locked to it.
+pub fn clone_tree(path: &CStr, reach: Reach, link: SourceLink) -> Result<OwnedFd, Failure> {
+    let mut flags = clone_flags(reach);
+    if link == SourceLink::Bind {
+        flags |= OpenTreeFlags::AT_SYMLINK_NOFOLLOW;
+    }
+    open_tree(CWD, path, flags).at(Step::OpenTree)
+}
+
+/// Has a tree of [`clone_tree`] show its files with other owners: an id that is stored counts as one inside
+/// `user_namespace` and is shown as the id that it has outside.
+///
+/// See `mount_setattr(2)`, Linux 5.12.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN in the user namespace of the file system, `EINVAL` where it allows no such mounts.
+pub fn map_tree(tree: BorrowedFd<'_>, reach: Reach, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+    map_ids(tree, reach.into(), user_namespace).at(Step::MountSetattr)
 }
 
 /// Clones the mount, or the tree of mounts, that a descriptor stands on.
@@ -62,8 +107,13 @@ fn clone_flags(reach: Reach) -> OpenTreeFlags {
 }
 
 /// Opens the target, made as the source is: a directory, or an empty file for anything else.
-fn open_target(root: BorrowedFd<'_>, target: &CStr, tree: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
-    match resolve::open(root, target, OFlags::PATH, Links::Follow) {
+fn open_target(root: BorrowedFd<'_>, op: &Bind, tree: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+    let target: &CStr = &op.target;
+    let flags = match op.target_link {
+        TargetLink::Follow => OFlags::PATH,
+        TargetLink::Cover => OFlags::PATH | OFlags::NOFOLLOW,
+    };
+    match resolve::open(root, target, flags, Links::Follow) {
         Err(failure) if failure.errno == Errno::NOENT => {}
         result => return result,
     }
@@ -73,34 +123,6 @@ fn open_target(root: BorrowedFd<'_>, target: &CStr, tree: BorrowedFd<'_>) -> Res
     } else {
         resolve::file(root, target)
     }
-}
-
-/// Changes attributes of a clone; what a more privileged user namespace has locked stays as it is.
-///
-/// A source that has nosuid, nodev, noexec or another access-time mode locked keeps them, because a
-/// container without these rights gains nothing by an error. That it stays read-only although `rw` was asked
-/// for is one.
-pub(crate) fn change_unlocked(
-    tree: BorrowedFd<'_>,
-    reach: Reach,
-    attributes: Attributes,
-) -> Result<(), Failure> {
-    let denied = match change(tree, reach, attributes) {
-        Err(failure) if failure.errno == Errno::PERM => failure,
-        result => return result,
-    };
-    let mode = MountAttrFlags::MOUNT_ATTR__ATIME;
-    let kept = MountAttrFlags::MOUNT_ATTR_NOSUID
-        | MountAttrFlags::MOUNT_ATTR_NODEV
-        | MountAttrFlags::MOUNT_ATTR_NOEXEC
-        | MountAttrFlags::MOUNT_ATTR_NODIRATIME
-        | mode;
-    let has = fstatvfs(tree).at(Step::Fstatfs)?.f_flag;
-    if has.contains(StatVfsMountFlags::RDONLY) && attributes.clear.contains(MountAttrFlags::MOUNT_ATTR_RDONLY)
-    {
-        return Err(denied);
-    }
-    change(tree, reach, Attributes { set: attributes.set & !mode, clear: attributes.clear & !kept })
 }
 
 /// Refuses to cover procfs with something that is not procfs, but for the few files that are made for it.

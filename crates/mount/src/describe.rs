@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-use crate::op::{NodeSource, RootSource};
+use crate::op::{NodeSource, RootSource, SourceLink};
 use crate::{Failure, Op, Step};
 
 impl Op {
@@ -92,8 +92,12 @@ impl Op {
                 Some("a parameter is longer than 255 bytes, or has no meaning to this kernel's overlay")
             }
             (Self::Bind(_), Step::OpenTree, Errno::NOENT) => Some("the source does not exist"),
-            (Self::Bind(_), Step::MountSetattr, Errno::PERM) => {
-                Some("the source is read-only for this user namespace, so that rw cannot be had")
+            (Self::Bind(_), Step::MountSetattr, Errno::PERM) => Some(
+                "a mount of the host keeps its ro, nosuid, nodev, noexec and its way of noting access times in a user \
+                 namespace: leave out the option that would change it",
+            ),
+            (Self::Bind(op), Step::SymlinkAt, Errno::EXIST) if op.source_link == SourceLink::Copy => {
+                Some("there is something else of the name that the copy of the link goes to")
             }
             (Self::Bind(_) | Self::Mount(_), Step::MoveMount, Errno::INVAL | Errno::NOTDIR) => {
                 Some("one of source and target is a directory and the other is not")

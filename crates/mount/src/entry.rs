@@ -19,6 +19,13 @@ impl Op {
             return remount(RootPath::new(target)?, options);
         }
         let target = checked_target(target)?;
+        if options.id_mapping.is_some() {
+            return Err(Error::new(
+                "plan mount",
+                target.to_string(),
+                "idmap and ridmap are options of a bind mount",
+            ));
+        }
         if options.bind.is_some() || fstype == Some("bind") {
             return bind(source, target, options);
         }
@@ -68,6 +75,9 @@ fn bind(source: Option<&str>, target: RootPath, options: &Options) -> Result<Op,
     Ok(Op::Bind(Bind {
         source: HostPath::new(source)?,
         reach: options.bind.unwrap_or(Reach::Mount),
+        tree: None,
+        source_link: options.source_link,
+        target_link: options.target_link,
         attributes: options.attributes,
         recursive: options.recursive,
         propagation: options.propagation.clone(),

@@ -20,7 +20,7 @@ use crate::perform::State;
 use crate::resolve::{self, Links};
 
 /// Mounts a file system inside the root.
-pub(crate) fn mount(op: &FileSystem, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failure> {
     state.clear_umask();
     let root = state.opened_root()?;
     // Whoever could aim these two elsewhere would have later writes to procfs and the masks land there too.
@@ -112,7 +112,7 @@ pub(crate) fn propagate(mount: BorrowedFd<'_>, list: &[Propagation]) -> Result<(
 }
 
 /// Changes a mount that is there: its superblock if parameters ask for it, then the mount itself.
-pub(crate) fn remount(op: &Remount, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn remount(op: &Remount, state: &mut State<'_>) -> Result<(), Failure> {
     let mount = resolve::open(state.opened_root()?, &op.target, OFlags::PATH, Links::Follow)?;
     if !op.parameters.is_empty() {
         let flags = FsPickFlags::FSPICK_CLOEXEC | FsPickFlags::FSPICK_EMPTY_PATH;

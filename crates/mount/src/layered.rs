@@ -13,9 +13,10 @@ use rustix::process::fchdir;
 use serde::Serialize;
 
 use crate::attributes::{Attributes, Reach};
-use crate::bind::{change_unlocked, clone_at, clone_path};
+use crate::bind::{clone_at, clone_tree};
 use crate::failure::{At, Failure, Step};
-use crate::filesystem::{attach, configure, create, explain, open_context, set_string};
+use crate::filesystem::{attach, change, configure, create, explain, open_context, set_string};
+use crate::op::SourceLink;
 use crate::options::Parameter;
 use crate::{HostPath, Text};
 
@@ -146,9 +147,9 @@ fn lay(layer: &Layer, attributes: Attributes, tmpfs: &OwnedFd, tree: &OwnedFd) -
     let place = openat(tree, &*layer.place, DIRECTORY, Mode::empty()).at(Step::OpenAt)?;
     let mount = match &layer.access {
         LayerAccess::ReadOnly => {
-            let mount = clone_path(&layer.source, Reach::Tree)?;
+            let mount = clone_tree(&layer.source, Reach::Tree, SourceLink::Follow)?;
             let read_only = Attributes::setting(attributes.set | MountAttrFlags::MOUNT_ATTR_RDONLY);
-            change_unlocked(mount.as_fd(), Reach::Tree, read_only)?;
+            change(mount.as_fd(), Reach::Tree, read_only)?;
             mount
         }
         LayerAccess::Overlay { upper, work, parameters } => {

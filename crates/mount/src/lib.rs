@@ -33,15 +33,16 @@ mod words;
 pub mod mountinfo;
 
 pub use attributes::{Attributes, Kind, Propagation, Reach};
+pub use bind::{clone_tree, map_tree};
 pub use error::Error;
 pub use failure::{Failure, Step};
 pub use filesystem::detached_procfs;
 pub use layered::{Entry, Layer, LayerAccess, Layered};
 pub use op::{
     Bind, Existing, FileSystem, Mkdir, MoveRoot, Node, NodeKind, NodeSource, Op, OpenRoot, Overlay, Parent,
-    Remount, RootSource, Symlink, TmpfsMode, Upper,
+    Remount, RootSource, SourceLink, Symlink, TargetLink, TmpfsMode, Upper,
 };
-pub use options::{CopyUp, Mode, Options, Parameter};
+pub use options::{CopyUp, IdMapping, Mode, Options, Parameter};
 pub use path::{HostPath, RootPath, Text};
 pub use perform::{State, perform};
 pub use words::known_options;

@@ -15,7 +15,7 @@ use crate::perform::{Phase, State};
 use crate::resolve;
 
 /// Hides a file or a directory; a path that is not there needs no hiding.
-pub(crate) fn mask(path: &CStr, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn mask(path: &CStr, state: &mut State<'_>) -> Result<(), Failure> {
     let Some(target) = resolve::open_if_present(state.opened_root()?, path, OFlags::PATH)? else {
         return Ok(());
     };
@@ -33,7 +33,7 @@ pub(crate) fn mask(path: &CStr, state: &mut State) -> Result<(), Failure> {
 }
 
 /// Makes a path and all below it read-only, whatever else its mounts forbid stays forbidden.
-pub(crate) fn read_only(path: &CStr, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn read_only(path: &CStr, state: &mut State<'_>) -> Result<(), Failure> {
     let Some(target) = resolve::open_if_present(state.opened_root()?, path, OFlags::PATH)? else {
         return Ok(());
     };
@@ -43,7 +43,7 @@ pub(crate) fn read_only(path: &CStr, state: &mut State) -> Result<(), Failure> {
 }
 
 /// Opens the container's `/dev/null`, or the host's where the container has none, and looks at its number.
-fn open_null(state: &State) -> Result<OwnedFd, Failure> {
+fn open_null(state: &State<'_>) -> Result<OwnedFd, Failure> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW;
     match resolve::open_if_present(state.opened_root()?, c"/dev/null", flags)? {
         Some(null) => {
@@ -56,7 +56,7 @@ fn open_null(state: &State) -> Result<OwnedFd, Failure> {
 }
 
 /// Covers a directory with one empty tmpfs that all masks of the container share.
-fn cover_directory(target: BorrowedFd<'_>, state: &mut State) -> Result<(), Failure> {
+fn cover_directory(target: BorrowedFd<'_>, state: &mut State<'_>) -> Result<(), Failure> {
     if let Some(empty) = &state.empty {
         let tree = clone_at(empty.as_fd(), Reach::Mount)?;
         return attach(tree.as_fd(), target);

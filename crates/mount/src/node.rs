@@ -66,7 +66,7 @@ impl Place {
 }
 
 /// Finds where a node or a link goes.
-fn take_place(path: &CStr, state: &mut State) -> Result<(OwnedFd, Name), Failure> {
+fn take_place(path: &CStr, state: &mut State<'_>) -> Result<(OwnedFd, Name), Failure> {
     let (above, name) = resolve::split(path.to_bytes())?;
     match state.place.take() {
         Some(place) if place.is(above) => Ok((place.parent, Name::new(name)?)),
@@ -75,7 +75,7 @@ fn take_place(path: &CStr, state: &mut State) -> Result<(OwnedFd, Name), Failure
 }
 
 /// Keeps the directory for the operation that comes next.
-fn keep_place(path: &CStr, parent: OwnedFd, state: &mut State) -> Result<(), Failure> {
+fn keep_place(path: &CStr, parent: OwnedFd, state: &mut State<'_>) -> Result<(), Failure> {
     let (from, _) = resolve::split(path.to_bytes())?;
     let mut above = [0; Place::LONGEST];
     if from.len() <= above.len() {
@@ -88,14 +88,14 @@ fn keep_place(path: &CStr, parent: OwnedFd, state: &mut State) -> Result<(), Fai
 }
 
 /// Makes a node, or binds the host's.
-pub(crate) fn node(op: &Node, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn node(op: &Node, state: &mut State<'_>) -> Result<(), Failure> {
     state.clear_umask();
     let (parent, name) = take_place(&op.path, state)?;
     node_at(op, &parent, &name, state)?;
     keep_place(&op.path, parent, state)
 }
 
-fn node_at(op: &Node, parent: &OwnedFd, name: &Name, state: &State) -> Result<(), Failure> {
+fn node_at(op: &Node, parent: &OwnedFd, name: &Name, state: &State<'_>) -> Result<(), Failure> {
     match &op.source {
         NodeSource::Make => make(op, parent.as_fd(), name),
         NodeSource::Bind(host) => bind_node(op, host, parent.as_fd(), name, state),
@@ -140,7 +140,7 @@ fn bind_node(
     host: &CStr,
     parent: BorrowedFd<'_>,
     name: &Name,
-    state: &State,
+    state: &State<'_>,
 ) -> Result<(), Failure> {
     state.outside()?;
     let source = open(host, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).at(Step::OpenAt)?;
@@ -151,15 +151,29 @@ fn bind_node(
 }
 
 /// Makes a symbolic link.
-pub(crate) fn symlink(op: &Symlink, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn symlink(op: &Symlink, state: &mut State<'_>) -> Result<(), Failure> {
     state.clear_umask();
     let (parent, name) = take_place(&op.path, state)?;
-    symlink_at(op, &parent, &name)?;
+    link_at(&op.target, parent.as_fd(), &name, op.existing)?;
     keep_place(&op.path, parent, state)
 }
 
-fn symlink_at(op: &Symlink, parent: &OwnedFd, name: &Name) -> Result<(), Failure> {
-    let target: &CStr = &op.target;
+/// Makes a link that says `target`.
+pub(crate) fn link(
+    target: &[u8],
+    parent: BorrowedFd<'_>,
+    name: &Name,
+    existing: Existing,
+) -> Result<(), Failure> {
+    let mut buffer = [0_u8; 4097];
+    for (to, from) in buffer.iter_mut().zip(target).take(4096) {
+        *to = *from;
+    }
+    let target = CStr::from_bytes_until_nul(&buffer).unwrap_or_default();
+    link_at(target, parent, name, existing)
+}
+
+fn link_at(target: &CStr, parent: BorrowedFd<'_>, name: &Name, existing: Existing) -> Result<(), Failure> {
     match symlinkat(target, parent, name.as_c_str()) {
         Err(Errno::EXIST) => {}
         result => return result.at(Step::SymlinkAt),
@@ -170,7 +184,7 @@ fn symlink_at(op: &Symlink, parent: &OwnedFd, name: &Name) -> Result<(), Failure
     {
         return Ok(());
     }
-    if op.existing == Existing::Keep {
+    if existing == Existing::Keep {
         return Err(Failure::new(Step::SymlinkAt, Errno::EXIST));
     }
     unlinkat(parent, name.as_c_str(), AtFlags::empty()).at(Step::UnlinkAt)?;
@@ -178,7 +192,7 @@ fn symlink_at(op: &Symlink, parent: &OwnedFd, name: &Name) -> Result<(), Failure
 }
 
 /// Binds the slave that the runtime opened onto the console's name, which must not be a link.
-pub(crate) fn console(path: &CStr, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn console(path: &CStr, state: &mut State<'_>) -> Result<(), Failure> {
     state.clear_umask();
     let root = state.opened_root()?;
     let slave = state.console().ok_or(Failure::new(Step::CheckOrder, Errno::BADF))?;

@@ -167,6 +167,16 @@ pub struct Bind {
     pub source: HostPath,
     /// Whether the mounts below it come along.
     pub reach: Reach,
+    /// The tree of [`State::with_trees`](crate::State::with_trees) that was made of the source before this process
+    /// existed, by somebody who may do more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tree: Option<usize>,
+    /// What happens where the source is a symbolic link.
+    #[serde(skip_serializing_if = "SourceLink::is_followed")]
+    pub source_link: SourceLink,
+    /// What happens where the target is a symbolic link.
+    #[serde(skip_serializing_if = "TargetLink::is_followed")]
+    pub target_link: TargetLink,
     /// Attributes of the mount itself.
     pub attributes: Attributes,
     /// Attributes of all the mounts.
@@ -175,6 +185,42 @@ pub struct Bind {
     pub propagation: Vec<Propagation>,
     /// Where.
     pub target: RootPath,
+}
+
+/// Says what a symbolic link means as the source of a bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceLink {
+    /// What it leads to is bound.
+    #[default]
+    Follow,
+    /// The link itself is bound: `src-nofollow`.
+    Bind,
+    /// A link that says the same is made instead of a mount: `copy-symlink`.
+    Copy,
+}
+
+impl SourceLink {
+    fn is_followed(&self) -> bool {
+        *self == Self::Follow
+    }
+}
+
+/// Says what a symbolic link means as the target of a bind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetLink {
+    /// What it leads to, inside the root, is covered.
+    #[default]
+    Follow,
+    /// The link itself is covered: `dest-nofollow`.
+    Cover,
+}
+
+impl TargetLink {
+    fn is_followed(&self) -> bool {
+        *self == Self::Follow
+    }
 }
 
 /// A change of a mount that exists.

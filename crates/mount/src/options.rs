@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::attributes::{Attributes, Propagation, Reach};
+use crate::op::{SourceLink, TargetLink};
 use crate::words::{Meaning, meaning};
 use crate::{Error, Text};
 
@@ -57,6 +58,15 @@ pub enum Mode {
     Remount,
 }
 
+/// That a mount shows its files with other owners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdMapping {
+    /// Whether the mounts below do, too: `ridmap`.
+    pub reach: Reach,
+    /// The maps, where the word itself names them: what is behind `idmap=`.
+    pub maps: Option<String>,
+}
+
 /// What the option words of one mount ask for; of two that contradict each other the last one wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -74,6 +84,12 @@ pub struct Options {
     pub mode: Mode,
     /// `tmpcopyup`.
     pub copy_up: CopyUp,
+    /// `idmap` or `ridmap`; whoever has found the maps takes it out.
+    pub id_mapping: Option<IdMapping>,
+    /// `src-nofollow` or `copy-symlink`.
+    pub source_link: SourceLink,
+    /// `dest-nofollow`.
+    pub target_link: TargetLink,
     /// Everything else, for the file system.
     pub data: Vec<Parameter>,
 }
@@ -81,8 +97,7 @@ pub struct Options {
 impl Options {
     /// Parses option words in their order.
     ///
-    /// Words that this version cannot carry out (`idmap`, crun's `copy-symlink` and so on) are
-    /// errors; words it does not know are data for the file system, which has the last say.
+    /// Words that are not known are data for the file system, which has the last say.
     /// See config.md "Mounts" and config-linux.md of the runtime specification.
     pub fn parse<I>(words: I) -> Result<Self, Error>
     where
@@ -101,13 +116,15 @@ impl Options {
             return Err(Error::new("read mount option", word, "it is empty"));
         }
         // `idmap=uids=…` names its maps in the word itself, so the name before `=` decides.
-        let name = word.split_once('=').map_or(word, |(name, _)| name);
-        if let Some(Meaning::Refused(why)) = meaning(name) {
-            return Err(Error::new("read mount option", word, why));
+        if let Some((name, maps)) = word.split_once('=')
+            && let Some(Meaning::IdMap(reach)) = meaning(name)
+        {
+            self.id_mapping = Some(IdMapping { reach, maps: Some(maps.to_owned()) });
+            return Ok(());
         }
         match meaning(word) {
             None => self.data.push(Parameter::parse(word)?),
-            Some(Meaning::Nothing | Meaning::Refused(_)) => {}
+            Some(Meaning::Nothing) => {}
             Some(Meaning::Attributes(attributes)) => self.attributes = self.attributes.then(attributes),
             Some(Meaning::Recursive(attributes)) => self.recursive = self.recursive.then(attributes),
             Some(Meaning::Superblock { key, opposite }) => {
@@ -119,6 +136,9 @@ impl Options {
             Some(Meaning::Bind(reach)) => self.bind = Some(reach),
             Some(Meaning::Remount) => self.mode = Mode::Remount,
             Some(Meaning::CopyUp) => self.copy_up = CopyUp::Yes,
+            Some(Meaning::IdMap(reach)) => self.id_mapping = Some(IdMapping { reach, maps: None }),
+            Some(Meaning::SourceLink(link)) => self.source_link = link,
+            Some(Meaning::TargetLink(link)) => self.target_link = link,
         }
         Ok(())
     }
@@ -211,13 +231,19 @@ mod tests {
     }
 
     #[test]
-    fn refused_by_name() {
-        for word in
-            ["idmap", "ridmap", "idmap=uids=0-1-10", "copy-symlink", "src-nofollow", "dest-nofollow", ""]
-        {
-            let error = Options::parse([word]).unwrap_err().to_string();
-            assert!(error.contains(&format!("{word:?}")), "{error}");
-        }
+    fn maps_of_ids_and_links() {
+        let mapping = |word| parse(&[word]).id_mapping;
+        let of = |reach, maps: Option<&str>| Some(IdMapping { reach, maps: maps.map(str::to_owned) });
+        assert_eq!(mapping("idmap"), of(Reach::Mount, None));
+        assert_eq!(mapping("ridmap"), of(Reach::Tree, None));
+        assert_eq!(mapping("idmap=uids=0-1-10;gids=0-1-1"), of(Reach::Mount, Some("uids=0-1-10;gids=0-1-1")));
+        let options = parse(&["src-nofollow", "copy-symlink", "dest-nofollow"]);
+        assert_eq!((options.source_link, options.target_link), (SourceLink::Copy, TargetLink::Cover));
+    }
+
+    #[test]
+    fn no_words() {
+        assert!(Options::parse([""]).unwrap_err().to_string().contains("empty"));
         assert!(Options::parse(["size=1\0"]).is_err());
     }
 
@@ -227,9 +253,10 @@ mod tests {
         for word in &known {
             assert!(meaning(word).is_some(), "{word}");
         }
-        for word in ["rro", "rnosymfollow", "rbind", "tmpcopyup", "lazytime", "runbindable", "remount"] {
+        for word in
+            ["rro", "rnosymfollow", "rbind", "tmpcopyup", "lazytime", "runbindable", "remount", "idmap"]
+        {
             assert!(known.iter().any(|known| known == word), "{word}");
         }
-        assert!(!known.iter().any(|word| word == "idmap"));
     }
 }

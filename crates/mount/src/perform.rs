@@ -36,7 +36,8 @@ enum Umask {
 ///
 /// The umask is 0 once something was made; the runtime sets the container's before the last exec.
 #[derive(Debug)]
-pub struct State {
+pub struct State<'a> {
+    trees: &'a [OwnedFd],
     pub(crate) root: Option<OwnedFd>,
     pub(crate) console: Option<OwnedFd>,
     pub(crate) null: Option<OwnedFd>,
@@ -47,17 +48,24 @@ pub struct State {
     umask: Umask,
 }
 
-impl Default for State {
+impl Default for State<'_> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl State {
+impl<'a> State<'a> {
     /// Starts in a new mount namespace, with nothing done.
     #[must_use]
     pub const fn new() -> Self {
+        Self::with_trees(&[])
+    }
+
+    /// Starts with detached mounts of the host that binds may ask for, by their places in `trees`.
+    #[must_use]
+    pub const fn with_trees(trees: &'a [OwnedFd]) -> Self {
         Self {
+            trees,
             root: None,
             console: None,
             null: None,
@@ -87,6 +95,10 @@ impl State {
         self.console.as_ref().map(AsFd::as_fd)
     }
 
+    pub(crate) fn tree(&self, index: usize) -> Result<BorrowedFd<'a>, Failure> {
+        self.trees.get(index).map(AsFd::as_fd).ok_or(Failure::new(Step::CheckOrder, Errno::BADF))
+    }
+
     pub(crate) fn opened_root(&self) -> Result<BorrowedFd<'_>, Failure> {
         self.root().ok_or(Failure::new(Step::CheckOrder, Errno::BADF))
     }
@@ -111,7 +123,7 @@ impl State {
 ///
 /// Allocates nothing, takes no lock and does not panic. A failure leaves what was already attached: the
 /// mount namespace is the container's own and goes with it.
-pub fn perform(op: &Op, state: &mut State) -> Result<(), Failure> {
+pub fn perform(op: &Op, state: &mut State<'_>) -> Result<(), Failure> {
     if !matches!(op, Op::Node(_) | Op::Symlink(_)) {
         // Anything else may change where the path leads.
         state.place = None;

@@ -29,7 +29,7 @@ const VALUE: usize = 256;
 const MAX_DEPTH: u32 = 2048;
 
 /// Changes the propagation of the namespace's `/`, before anything else is mounted.
-pub(crate) fn change_old(propagation: Propagation, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn change_old(propagation: Propagation, state: &mut State<'_>) -> Result<(), Failure> {
     state.outside()?;
     let mut flags = propagation.flags();
     if propagation.reach == Reach::Tree {
@@ -42,7 +42,7 @@ pub(crate) fn change_old(propagation: Propagation, state: &mut State) -> Result<
 }
 
 /// Attaches the root and keeps its descriptor.
-pub(crate) fn open(op: &OpenRoot, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn open(op: &OpenRoot, state: &mut State<'_>) -> Result<(), Failure> {
     state.outside()?;
     state.clear_umask();
     let root = match &op.source {
@@ -175,7 +175,7 @@ fn join_layers<'a>(layers: &[HostPath], buffer: &'a mut [u8; VALUE]) -> Option<&
 }
 
 /// Enters the root and detaches the old one.
-pub(crate) fn pivot(state: &mut State) -> Result<(), Failure> {
+pub(crate) fn pivot(state: &mut State<'_>) -> Result<(), Failure> {
     let root = state.opened_root()?;
     state.outside()?;
     let old = match state.old_root {
@@ -196,7 +196,7 @@ pub(crate) fn pivot(state: &mut State) -> Result<(), Failure> {
 }
 
 /// Enters the root by moving it over `/`, for systems whose root cannot be pivoted (an initramfs).
-pub(crate) fn move_over(op: &MoveRoot, state: &mut State) -> Result<(), Failure> {
+pub(crate) fn move_over(op: &MoveRoot, state: &mut State<'_>) -> Result<(), Failure> {
     let root = state.opened_root()?;
     state.outside()?;
     for path in &op.cover {
@@ -223,12 +223,12 @@ fn cover(path: &CStr) -> Result<(), Failure> {
 }
 
 /// Makes the root's own mount read-only.
-pub(crate) fn read_only(state: &State) -> Result<(), Failure> {
+pub(crate) fn read_only(state: &State<'_>) -> Result<(), Failure> {
     set_attributes(state.opened_root()?, Reach::Mount, Attributes::READ_ONLY)
 }
 
 /// Sets the propagation of the root.
-pub(crate) fn change(propagation: Propagation, state: &State) -> Result<(), Failure> {
+pub(crate) fn change(propagation: Propagation, state: &State<'_>) -> Result<(), Failure> {
     mount_setattr(state.opened_root()?, propagation.reach.into(), &propagation.change())
         .at(Step::MountSetattr)
 }

@@ -3,7 +3,8 @@
 use crate::attributes::{Attributes, Propagation, Reach};
 use crate::layered::{Entry, Layer, LayerAccess, Layered};
 use crate::op::{
-    Bind, Existing, FileSystem, Node, NodeKind, NodeSource, OpenRoot, Remount, RootSource, Upper,
+    Bind, Existing, FileSystem, Node, NodeKind, NodeSource, OpenRoot, Remount, RootSource, SourceLink,
+    TargetLink, Upper,
 };
 use crate::options::{CopyUp, Parameter};
 use crate::{Op, RootPath, Text};
@@ -148,9 +149,21 @@ fn mount(op: &FileSystem) -> String {
 
 fn bind(op: &Bind) -> String {
     let target = inside(&op.target);
-    let mut line = format!("mount --{} {} {target}", bind_word(op.reach), quote(&op.source.to_string()));
+    let source = match op.tree {
+        // As the plan's own commands have it open, the standard streams before it.
+        Some(index) => format!("/proc/self/fd/{}", index + 3),
+        None => quote(&op.source.to_string()),
+    };
+    let mut line = format!("mount --{} {source} {target}", bind_word(op.reach));
     attributes(&mut line, op.attributes, op.recursive, &target);
-    propagated(line, &op.propagation, &target)
+    line = propagated(line, &op.propagation, &target);
+    if op.source_link == SourceLink::Copy {
+        line = format!("if [ -L {source} ]; then ln -s \"$(readlink {source})\" {target}; else {line}; fi");
+    }
+    if op.source_link == SourceLink::Bind || op.target_link == TargetLink::Cover {
+        line.push_str("  # without following a link at the end");
+    }
+    line
 }
 
 fn remount(op: &Remount) -> String {

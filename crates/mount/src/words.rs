@@ -1,6 +1,7 @@
 //! The table of option words that are not data of a file system.
 
 use crate::attributes::{ATTRIBUTE_WORDS, Attributes, Propagation, Reach};
+use crate::op::{SourceLink, TargetLink};
 
 /// What an option word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +21,10 @@ pub(crate) enum Meaning {
     Bind(Reach),
     Remount,
     CopyUp,
-    Refused(&'static str),
+    IdMap(Reach),
+    SourceLink(SourceLink),
+    TargetLink(TargetLink),
 }
-
-const NEEDS_ID_MAP: &str = "id-mapped mounts are not supported yet";
-const NOT_OFFERED: &str = "this option is not supported yet";
 
 /// Words besides the attributes (`ro`), their recursive forms (`rro`) and propagation (`rslave`).
 const OTHER_WORDS: [(&str, Meaning); 21] = [
@@ -45,11 +45,12 @@ const OTHER_WORDS: [(&str, Meaning); 21] = [
     ("rbind", Meaning::Bind(Reach::Tree)),
     ("remount", Meaning::Remount),
     ("tmpcopyup", Meaning::CopyUp),
-    ("idmap", Meaning::Refused(NEEDS_ID_MAP)),
-    ("ridmap", Meaning::Refused(NEEDS_ID_MAP)),
-    ("copy-symlink", Meaning::Refused(NOT_OFFERED)),
-    ("src-nofollow", Meaning::Refused(NOT_OFFERED)),
-    ("dest-nofollow", Meaning::Refused(NOT_OFFERED)),
+    ("idmap", Meaning::IdMap(Reach::Mount)),
+    ("ridmap", Meaning::IdMap(Reach::Tree)),
+    // Those of crun.
+    ("copy-symlink", Meaning::SourceLink(SourceLink::Copy)),
+    ("src-nofollow", Meaning::SourceLink(SourceLink::Bind)),
+    ("dest-nofollow", Meaning::TargetLink(TargetLink::Cover)),
 ];
 
 const PROPAGATION_WORDS: [&str; 8] =
@@ -71,15 +72,11 @@ pub(crate) fn meaning(word: &str) -> Option<Meaning> {
 }
 
 /// Lists, sorted, every option word that is understood here and not handed to the file system
-/// (`mountOptions` of the OCI features document); words that are refused by name are not in it.
+/// (`mountOptions` of the OCI features document), whether or not this kernel can carry it out.
 #[must_use]
 pub fn known_options() -> Vec<String> {
     let mut words: Vec<String> = PROPAGATION_WORDS.iter().map(|word| (*word).to_owned()).collect();
-    for (word, meaning) in &OTHER_WORDS {
-        if !matches!(meaning, Meaning::Refused(_)) {
-            words.push((*word).to_owned());
-        }
-    }
+    words.extend(OTHER_WORDS.iter().map(|(word, _)| (*word).to_owned()));
     for (word, _) in &ATTRIBUTE_WORDS {
         words.push((*word).to_owned());
         words.push(format!("r{word}"));

@@ -39,7 +39,7 @@ fn linux() -> Result<LinuxFeatures> {
         selinux: no(),
         intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
         memory_policy: Some(memory_policy()),
-        mount_extensions: Some(MountExtensions { idmap: no() }),
+        mount_extensions: Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) }),
         net_devices: no(),
     })
 }

@@ -47,20 +47,41 @@ pub fn mount_setattr(mount: BorrowedFd<'_>, reach: Reach, change: &MountChange) 
         propagation: u64::from(change.propagation.bits()),
         userns_fd: 0,
     };
+    set(mount, reach, &attr)
+}
+
+/// Has a mount show its files with other owners: an id that is stored counts as one inside `user_namespace`, and is
+/// shown as the id that it has outside.
+///
+/// The mount must be detached and never have been attached, of a file system that allows this, and without such a map
+/// (`EINVAL`). The caller needs CAP_SYS_ADMIN in the user namespace that the file system was mounted in (`EPERM`), and
+/// `user_namespace` must not be that one.
+/// Linux 5.12; see [`mount_setattr(2)`](https://man7.org/linux/man-pages/man2/mount_setattr.2.html).
+pub fn map_ids(mount: BorrowedFd<'_>, reach: Reach, user_namespace: BorrowedFd<'_>) -> Result<()> {
+    let attr = RawMountAttr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: u64::from(user_namespace.as_raw_fd().unsigned_abs()),
+    };
+    set(mount, reach, &attr)
+}
+
+fn set(mount: BorrowedFd<'_>, reach: Reach, attr: &RawMountAttr) -> Result<()> {
     let flags = match reach {
         Reach::Mount => libc::AT_EMPTY_PATH,
         Reach::Tree => libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
     };
     // SAFETY: the kernel reads a NUL-terminated empty path and exactly `size_of::<RawMountAttr>()`
-    // bytes of `attr`; this function owns both until the call returns. The descriptor is valid
-    // because the caller's borrow of it is.
+    // bytes of `attr`, which the caller lends until the call returns. The descriptors, also one in
+    // `attr`, are valid because the callers' borrows of them are.
     let result = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
             flags,
-            &raw const attr,
+            std::ptr::from_ref(attr),
             size_of::<RawMountAttr>(),
         )
     };

@@ -23,7 +23,7 @@ const ROOTLESS: &str = "PALISADE_MOUNT_ROOTLESS";
 pub(crate) struct Sandbox {
     pub(crate) directory: PathBuf,
     pub(crate) rootfs: PathBuf,
-    pub(crate) state: State,
+    pub(crate) state: State<'static>,
 }
 
 impl Sandbox {

@@ -1,17 +1,17 @@
-//! `root`, `mounts`, `linux.maskedPaths`, `linux.readonlyPaths`, `linux.rootfsPropagation`: all that happens to the
+//! `root`, `linux.maskedPaths`, `linux.readonlyPaths`, `linux.rootfsPropagation`: all that happens to the
 //! file system, from the new mount namespace to the entered root.
 
 use std::path::{Path, PathBuf};
 
 use palisade_mount::{
-    Attributes, Existing, HostPath, Mode, MoveRoot, Op, OpenRoot, Options, Parent, Propagation, Reach,
-    Remount, RootPath, RootSource, Symlink, Text,
+    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parent, Propagation, Reach, Remount, RootPath,
+    RootSource, Symlink, Text,
 };
 use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
-use super::{Draft, EnterRoot, Request, cgroup, devices, group, hooks_before_root};
+use super::{Draft, EnterRoot, Request, devices, hooks_before_root, mounts};
 use crate::plan::{Control, InitOp, Point};
 
 /// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
@@ -36,7 +36,7 @@ pub(super) fn plan(
     let first = first_propagation(wanted);
     push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
     open_root(draft, &root, request, first.kind);
-    plan_mounts(draft, spec, request, namespaces, moves);
+    mounts::plan(draft, spec, request, &mounts::Around { namespaces, host: first.kind }, moves);
     if !has_foreign_dev(spec) {
         devices::plan_nodes(draft, spec);
         plan_links(draft);
@@ -122,76 +122,7 @@ fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>, around: 
     push(draft, "/root", Op::OpenRoot(op));
 }
 
-/// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
-/// cgroup namespace takes the present group as its root.
-fn plan_mounts(
-    draft: &mut Draft<'_>,
-    spec: &Spec,
-    request: &Request<'_>,
-    namespaces: &Namespaces,
-    moves: Moves,
-) {
-    let mut moves = Some(moves);
-    for (index, mount) in spec.mounts.iter().enumerate() {
-        let pointer = format!("/mounts/{index}");
-        let Some(options) = read_options(draft, &pointer, mount) else { continue };
-        if matches!(mount.kind.as_str(), "cgroup" | "cgroup2") && options.bind.is_none() {
-            if let Some(moves) = moves.take() {
-                enter_group(draft, moves, namespaces);
-            }
-            cgroup::plan_mount(draft, &pointer, mount, namespaces);
-            continue;
-        }
-        let binds = options.bind.is_some() || mount.kind == "bind";
-        if binds && mount.source.is_empty() && options.mode == Mode::New {
-            draft.violations.add(format!("{pointer}/source"), "it is missing: what is to be bound");
-            continue;
-        }
-        let source = some(&mount.source).map(|source| match binds {
-            true => request.bundle.join(source).display().to_string(),
-            false => source.to_owned(),
-        });
-        match Op::from_mount(some(&mount.kind), source.as_deref(), &mount.destination, &options) {
-            Ok(op) => push(draft, pointer, op),
-            Err(error) => draft.violations.add(pointer, error),
-        }
-    }
-    if let Some(moves) = moves {
-        enter_group(draft, moves, namespaces);
-    }
-}
-
-fn some(text: &str) -> Option<&str> {
-    (!text.is_empty()).then_some(text)
-}
-
-fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<Options> {
-    let target = &mount.destination;
-    if !target.starts_with('/') {
-        // The specification asks for absolute ones; runc takes these as below the root, and so do engines.
-        draft.warnings.push(format!("{pointer}/destination: {target} is taken as below /"));
-    }
-    // /dev has to be writable until its nodes are made.
-    let words = mount.options.iter().map(String::as_str);
-    let words: Vec<&str> = words.filter(|word| !(is_dev(mount) && *word == "ro")).collect();
-    match Options::parse(words) {
-        Ok(options) => Some(options),
-        Err(error) => {
-            draft.violations.add(format!("{pointer}/options"), error);
-            None
-        }
-    }
-}
-
-fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
-    draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
-    if group::has_v1(draft) && !group::joins_at_once(namespaces) {
-        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
-    }
-    draft.init.extend(moves.in_group);
-}
-
-fn is_dev(mount: &Mount) -> bool {
+pub(super) fn is_dev(mount: &Mount) -> bool {
     Path::new(&mount.destination).components().eq(Path::new("/dev").components())
 }
 

@@ -88,7 +88,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) 
     for step in steps(namespaces, draft.host.rights()) {
         let op = match (step.place, step.action) {
             (Place::Parent, Action::Join(kind)) => {
-                let slot = open_namespace(draft, namespaces, kind);
+                let slot = open(draft, namespaces, kind);
                 draft.before(origin(kind), HostOp::EnterPidNamespace { slot });
                 continue;
             }
@@ -99,7 +99,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) 
             (Place::SecondClone, Action::Create(kinds)) => InitOp::Fork { kinds },
             (_, Action::Create(kinds)) => InitOp::Unshare { kinds },
             (_, Action::Join(kind)) => {
-                let slot = open_namespace(draft, namespaces, kind);
+                let slot = open(draft, namespaces, kind);
                 InitOp::Join { slot, kinds: Kinds::NONE.with(kind) }
             }
             (_, Action::AwaitMaps) => {
@@ -133,7 +133,7 @@ fn tell_process(draft: &mut Draft<'_>, init: &mut Vec<Step<InitOp>>) {
     draft.beside("", HostOp::Await { point });
 }
 
-fn open_namespace(draft: &mut Draft<'_>, namespaces: &Namespaces, kind: Kind) -> crate::plan::Slot {
+pub(super) fn open(draft: &mut Draft<'_>, namespaces: &Namespaces, kind: Kind) -> crate::plan::Slot {
     let path = match namespaces.get(kind) {
         Source::Join(target) => target.path(kind),
         Source::New | Source::Inherit => PathBuf::new(),
@@ -169,12 +169,31 @@ fn read_maps(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Opt
         }
         return None;
     }
-    let uid = read_map(draft, "/linux/uidMappings", IdKind::Uid, uids);
-    let gid = read_map(draft, "/linux/gidMappings", IdKind::Gid, gids);
+    let uid = read_own_map(draft, "/linux/uidMappings", IdKind::Uid, uids);
+    let gid = read_own_map(draft, "/linux/gidMappings", IdKind::Gid, gids);
     Some(IdMaps { uid: uid?, gid: gid? })
 }
 
-fn read_map(draft: &mut Draft<'_>, pointer: &str, kind: IdKind, listed: &[IdMapping]) -> Option<Vec<IdMap>> {
+fn read_own_map(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    kind: IdKind,
+    listed: &[IdMapping],
+) -> Option<Vec<IdMap>> {
+    let maps = read_map(draft, pointer, kind, listed)?;
+    if !maps.iter().any(|map| map.outside_of(0).is_some()) {
+        draft.violations.add(pointer, "no range holds the container's id 0, which is to set it up");
+    }
+    Some(maps)
+}
+
+/// Reads id maps by the rules of the kernel.
+pub(super) fn read_map(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    kind: IdKind,
+    listed: &[IdMapping],
+) -> Option<Vec<IdMap>> {
     let mut maps = Vec::with_capacity(listed.len());
     for (index, map) in listed.iter().enumerate() {
         match IdMap::new(map.container_id, map.host_id, map.size) {
@@ -188,9 +207,6 @@ fn read_map(draft: &mut Draft<'_>, pointer: &str, kind: IdKind, listed: &[IdMapp
     if let Err(error) = IdMaps::check(kind, &maps) {
         draft.violations.add(pointer, error);
         return None;
-    }
-    if !maps.iter().any(|map| map.outside_of(0).is_some()) {
-        draft.violations.add(pointer, "no range holds the container's id 0, which is to set it up");
     }
     Some(maps)
 }

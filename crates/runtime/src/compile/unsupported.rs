@@ -18,11 +18,6 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     if let Some(process) = &spec.process {
         check_process(violations, process);
     }
-    for (index, mount) in spec.mounts.iter().enumerate() {
-        if !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty() {
-            violations.unsupported(format!("/mounts/{index}/uidMappings"), "an id-mapped mount");
-        }
-    }
     let linux = &spec.linux;
     for (present, name, what) in [
         (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),

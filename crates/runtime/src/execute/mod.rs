@@ -2,6 +2,7 @@
 
 mod failure;
 mod furnish;
+mod tree;
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -159,9 +160,15 @@ impl Host<'_> {
                 self.fill(*slot, pidfd.during(format_args!("pidfd_open {pid}"))?)
             }
             HostOp::EnterPidNamespace { slot } => {
-                let target =
-                    self.slots.get(slot.0).ok_or_else(|| Error::new("the plan uses an unknown slot"))?;
-                clone::setns(target.as_fd(), clone::CLONE_NEWPID).during("setns into the pid namespace")
+                clone::setns(self.slot(*slot)?, clone::CLONE_NEWPID).during("setns into the pid namespace")
+            }
+            HostOp::MakeUserNamespace { slot, maps, method } => {
+                self.fill(*slot, tree::make_user_namespace(maps, method)?)
+            }
+            HostOp::CloneTree { slot, source, reach, link, namespace, mapped } => {
+                let namespace = self.slot(*namespace)?;
+                let tree = tree::clone(source, *reach, *link, namespace, *mapped)?;
+                self.fill(*slot, tree)
             }
             HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),
             HostOp::MakeGroup { version } => self.make_group(*version),
@@ -212,6 +219,11 @@ impl Host<'_> {
 
     fn process(&self) -> Result<&Process> {
         self.process.as_ref().ok_or_else(no_process)
+    }
+
+    fn slot(&self, slot: Slot) -> Result<BorrowedFd<'_>> {
+        let filled = self.slots.get(slot.0).map(AsFd::as_fd);
+        filled.ok_or_else(|| Error::new("the plan uses an unknown slot"))
     }
 
     fn fill(&mut self, slot: Slot, descriptor: OwnedFd) -> Result<()> {

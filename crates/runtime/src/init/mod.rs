@@ -75,11 +75,11 @@ impl Init<'_> {
         {
             return 1;
         }
-        let mut file_system = FileSystem::new();
+        let mut file_system = FileSystem::with_trees(self.slots);
         self.run_from(0, &mut file_system)
     }
 
-    fn run_from(&self, first: usize, file_system: &mut FileSystem) -> u8 {
+    fn run_from(&self, first: usize, file_system: &mut FileSystem<'_>) -> u8 {
         let mut clock = Clock::start(self.trace);
         for (index, step) in self.steps.iter().enumerate().skip(first) {
             if let InitOp::Fork { kinds } = &step.op {
@@ -110,7 +110,7 @@ impl Init<'_> {
     }
 
     /// Goes on in a sibling; this process only tells its number and ends.
-    fn fork(&self, index: usize, kinds: palisade_namespace::Kinds, file_system: &mut FileSystem) -> u8 {
+    fn fork(&self, index: usize, kinds: palisade_namespace::Kinds, file_system: &mut FileSystem<'_>) -> u8 {
         let sibling = clone::spawn_sibling(kinds.flags(), &mut || self.run_from(index + 1, file_system));
         match sibling {
             Ok(pid) => match send(self.socket, Message::Forked(pid.as_raw_nonzero().get()), None) {
@@ -125,7 +125,7 @@ impl Init<'_> {
         self.slots.get(slot.0).map(AsFd::as_fd).ok_or(Errno::BADF).map_err(named("slot"))
     }
 
-    fn perform(&self, op: &InitOp, file_system: &mut FileSystem) -> Result<(), Failure> {
+    fn perform(&self, op: &InitOp, file_system: &mut FileSystem<'_>) -> Result<(), Failure> {
         match op {
             InitOp::Join { slot, kinds } => {
                 clone::setns(self.slot(*slot)?, kinds.flags()).map_err(named("setns"))

@@ -11,7 +11,7 @@ use super::{Failure, named};
 
 /// Makes a user the owner of those of the standard descriptors that belong to this container alone: pipes and its own
 /// terminal. Files and terminals of the host stay whose they are.
-pub(super) fn own(uid: u32, file_system: &FileSystem) -> Result<(), Failure> {
+pub(super) fn own(uid: u32, file_system: &FileSystem<'_>) -> Result<(), Failure> {
     let terminal = file_system.console().and_then(|console| rustix::fs::fstat(console).ok());
     for stream in [rustix::stdio::stdin(), rustix::stdio::stdout(), rustix::stdio::stderr()] {
         own_one(stream, uid, terminal.as_ref()).map_err(named("fchown"))?;

@@ -16,7 +16,7 @@ use crate::plan::Control;
 pub(super) fn open(
     size: Option<(u16, u16)>,
     control: Control,
-    file_system: &mut FileSystem,
+    file_system: &mut FileSystem<'_>,
 ) -> Result<OwnedFd, Failure> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let master = rustix::fs::openat(CWD, c"/dev/pts/ptmx", flags, Mode::empty())

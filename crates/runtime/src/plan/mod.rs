@@ -180,6 +180,31 @@ pub enum HostOp {
     },
     /// Notes the process down in the container's record.
     Record,
+    /// Makes a user namespace that only lends its id maps, to mounts.
+    MakeUserNamespace {
+        /// Where the descriptor goes.
+        slot: Slot,
+        /// The maps.
+        maps: IdMaps,
+        /// Who writes them.
+        #[serde(skip)]
+        method: MapMethod,
+    },
+    /// Clones the tree of a bind's source and has it show its files with other owners, for init to attach.
+    CloneTree {
+        /// Where the descriptor goes.
+        slot: Slot,
+        /// The source.
+        source: palisade_mount::HostPath,
+        /// Whether the mounts below it come along.
+        reach: palisade_mount::Reach,
+        /// What happens where the source is a symbolic link.
+        link: palisade_mount::SourceLink,
+        /// The user namespace whose maps say who the owners are.
+        namespace: Slot,
+        /// Whether the mounts below show other owners, too.
+        mapped: palisade_mount::Reach,
+    },
     /// Opens the FIFOs by which `start` lets the container's program begin.
     OpenStartFifos {
         /// Read by the container: one byte means go.

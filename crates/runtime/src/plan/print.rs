@@ -128,6 +128,8 @@ impl fmt::Display for HostOp {
             Self::OpenNamespace { kind, path, .. } => write!(f, "open the {kind} namespace {path}"),
             Self::OpenProcess { pid, .. } => write!(f, "open process {pid}"),
             Self::EnterPidNamespace { .. } => f.write_str("enter the pid namespace for the next child"),
+            Self::MakeUserNamespace { .. } => f.write_str("make a user namespace for the id maps of mounts"),
+            Self::CloneTree { source, .. } => write!(f, "clone the mount of {source} with mapped ids"),
             Self::Record => f.write_str("record the process"),
             Self::OpenStartFifos { .. } => f.write_str("make the FIFOs of start"),
             Self::MakeGroup { version } => write!(f, "make the {version} cgroup"),

@@ -22,6 +22,20 @@ impl Plan {
                 vec![format!("# descriptor {} is pidfd_open({pid})", number(*slot))]
             }
             HostOp::EnterPidNamespace { .. } => vec!["nsenter --pid …  # the next child is in it".to_owned()],
+            HostOp::MakeUserNamespace { slot, maps, .. } => {
+                let one = |kind| maps.text(kind).trim_end().replace('\n', ", ");
+                vec![format!(
+                    "# descriptor {} is a user namespace with uid_map {} and gid_map {}",
+                    number(*slot),
+                    one(IdKind::Uid),
+                    one(IdKind::Gid)
+                )]
+            }
+            HostOp::CloneTree { slot, source, namespace, .. } => vec![format!(
+                "# descriptor {} is a clone of {source} with the ids of descriptor {}",
+                number(*slot),
+                number(*namespace)
+            )],
             HostOp::OpenStartFifos { .. } => {
                 vec![format!("mkfifo {} {}", crate::record::GO_FIFO, crate::record::OUTCOME_FIFO)]
             }

@@ -24,6 +24,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("protected", &[Machine::V2]),
     ("mounts", &[Machine::V2]),
     ("mounts-remount", &[Machine::V2]),
+    ("mounts-id-mapped", &[Machine::V2, Machine::User]),
     ("mounts-cgroup", &Machine::ALL),
     ("mounts-cgroup-writable", &Machine::ALL),
     ("devices", &[Machine::V2, Machine::Hybrid]),

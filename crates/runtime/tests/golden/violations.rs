@@ -137,7 +137,7 @@ const ROOT_AND_MOUNTS: &[Case] = &[
         r#"{"mounts":[{"destination":"/x","type":"tmpfs","options":["idmap"]},{"destination":"/y","type":"tmpfs","options":[""]}]}"#,
         V2,
         &[
-            "/mounts/0/options: read mount option \"idmap\": id-mapped mounts are not supported yet",
+            "/mounts/0: plan mount \"/x\": idmap and ridmap are options of a bind mount",
             "/mounts/1/options: read mount option \"\": it is empty",
         ],
     ),
@@ -167,7 +167,7 @@ const ROOT_AND_MOUNTS: &[Case] = &[
     (
         r#"{"mounts":[{"destination":"/x","type":"tmpfs","uidMappings":[{"containerID":0,"hostID":1,"size":1}],"gidMappings":[{"containerID":0,"hostID":1,"size":1}]}]}"#,
         V2,
-        &["/mounts/0/uidMappings: an id-mapped mount is not supported by this version of palisade"],
+        &["/mounts/0/uidMappings: only a bind mount can be id-mapped"],
     ),
     (
         r#"{"mounts":[{"destination":"/x","type":"cgroup","options":["size=1"]}]}"#,

@@ -1,0 +1,129 @@
+//! `mounts`.
+
+use palisade_mount::{Kind as Propagated, Mode, Op, Options, Propagation, Reach};
+use palisade_namespace::Namespaces;
+use palisade_oci::{Mount, Spec};
+
+use super::filesystem::{is_dev, push};
+use super::namespaces::Moves;
+use super::{Draft, Request, cgroup, group, id_mapped};
+use crate::plan::{InitOp, Point};
+
+/// What the mounts depend on beside their own fields.
+pub(super) struct Around<'a> {
+    pub(super) namespaces: &'a Namespaces,
+    /// How the host's mounts stand to those of the container.
+    pub(super) host: Propagated,
+}
+
+/// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
+/// cgroup namespace takes the present group as its root.
+pub(super) fn plan(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    request: &Request<'_>,
+    around: &Around<'_>,
+    moves: Moves,
+) {
+    let mut moves = Some(moves);
+    for (index, mount) in spec.mounts.iter().enumerate() {
+        let pointer = format!("/mounts/{index}");
+        let Some(options) = read_options(draft, &pointer, mount) else { continue };
+        let has_maps = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
+        if has_maps && !is_bind(mount, &options) {
+            draft.violations.add(format!("{pointer}/uidMappings"), "only a bind mount can be id-mapped");
+        } else if shows_cgroups(mount, &options) {
+            if let Some(moves) = moves.take() {
+                enter_group(draft, moves, around.namespaces);
+            }
+            cgroup::plan_mount(draft, &pointer, mount, around.namespaces);
+        } else {
+            plan_mount(draft, spec, request, &pointer, mount, options, around);
+        }
+    }
+    if let Some(moves) = moves {
+        enter_group(draft, moves, around.namespaces);
+    }
+}
+
+fn is_bind(mount: &Mount, options: &Options) -> bool {
+    options.mode == Mode::New && (options.bind.is_some() || mount.kind == "bind")
+}
+
+fn shows_cgroups(mount: &Mount, options: &Options) -> bool {
+    matches!(mount.kind.as_str(), "cgroup" | "cgroup2") && options.bind.is_none()
+}
+
+fn plan_mount(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    request: &Request<'_>,
+    pointer: &str,
+    mount: &Mount,
+    mut options: Options,
+    around: &Around<'_>,
+) {
+    let binds = is_bind(mount, &options);
+    if binds && mount.source.is_empty() {
+        draft.violations.add(format!("{pointer}/source"), "it is missing: what is to be bound");
+        return;
+    }
+    let source = some(&mount.source).map(|source| match binds {
+        true => request.bundle.join(source).display().to_string(),
+        false => source.to_owned(),
+    });
+    let mut tree = None;
+    if let (true, Some(source)) = (binds, &source) {
+        let around = id_mapped::Around { spec, namespaces: around.namespaces, source };
+        tree = id_mapped::plan(draft, pointer, mount, &mut options, &around);
+    }
+    match Op::from_mount(some(&mount.kind), source.as_deref(), &mount.destination, &options) {
+        Ok(Op::Bind(mut bind)) => {
+            if let Some(tree) = tree {
+                bind.tree = Some(tree.0);
+                part_from_host(&mut bind.propagation, around.host);
+            }
+            push(draft, pointer.to_owned(), Op::Bind(bind));
+        }
+        Ok(op) => push(draft, pointer.to_owned(), op),
+        Err(error) => draft.violations.add(pointer, error),
+    }
+}
+
+/// What the host has cloned stands to its source as a peer, where what init clones stands to it as all mounts of the
+/// container do.
+fn part_from_host(propagation: &mut Vec<Propagation>, host: Propagated) {
+    if host != Propagated::Shared {
+        propagation.insert(0, Propagation { kind: host, reach: Reach::Tree });
+    }
+}
+
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<Options> {
+    let target = &mount.destination;
+    if !target.starts_with('/') {
+        // The specification asks for absolute ones; runc takes these as below the root, and so do engines.
+        draft.warnings.push(format!("{pointer}/destination: {target} is taken as below /"));
+    }
+    // /dev has to be writable until its nodes are made.
+    let words = mount.options.iter().map(String::as_str);
+    let words: Vec<&str> = words.filter(|word| !(is_dev(mount) && *word == "ro")).collect();
+    match Options::parse(words) {
+        Ok(options) => Some(options),
+        Err(error) => {
+            draft.violations.add(format!("{pointer}/options"), error);
+            None
+        }
+    }
+}
+
+fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
+    draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
+    if group::has_v1(draft) && !group::joins_at_once(namespaces) {
+        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
+    }
+    draft.init.extend(moves.in_group);
+}

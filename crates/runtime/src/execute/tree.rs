@@ -1,0 +1,68 @@
+//! Detached mounts of the host with other owners, made for init by somebody who may.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use palisade_mount::{Failure, HostPath, Reach, SourceLink, Step};
+use palisade_namespace as namespace;
+use palisade_namespace::{IdMaps, Kind, MapMethod, Target};
+use palisade_sys::{clone, descriptor};
+use rustix::io::Errno;
+use rustix::pipe::{PipeFlags, pipe_with};
+
+use super::{Process, open_directory, reap};
+use crate::error::{During, Error, Result};
+
+/// Makes a user namespace with the given maps. Nobody is in it but a process that ends before this returns.
+pub(super) fn make_user_namespace(maps: &IdMaps, method: &MapMethod) -> Result<OwnedFd> {
+    let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC).during("pipe2")?;
+    let (reader, writer) = (ours.as_fd(), theirs.as_raw_fd().unsigned_abs());
+    let spawned = clone::spawn(clone::CLONE_NEWUSER, None, &mut || {
+        descriptor::close_one(writer);
+        // It ends when this runtime hangs up or is gone.
+        let _end = rustix::io::retry_on_intr(|| rustix::io::read(reader, &mut [0u8; 1]));
+        0
+    });
+    let spawned = spawned.during("clone3 with a new user namespace")?;
+    let process = Process { pid: spawned.pid, pidfd: spawned.pidfd };
+    let made = write_and_open(&process, maps, method);
+    drop(theirs);
+    reap(&process)?;
+    made
+}
+
+fn write_and_open(process: &Process, maps: &IdMaps, method: &MapMethod) -> Result<OwnedFd> {
+    let pid = process.pid.as_raw_nonzero();
+    namespace::write_maps(open_directory(Path::new("/proc"))?, pid.get().unsigned_abs(), maps, method)?;
+    let target = Target::Path(format!("/proc/{pid}/ns/user").into());
+    Ok(namespace::open(Kind::User, &target)?.into_fd())
+}
+
+/// Clones the tree of a bind's source and has it show other owners.
+pub(super) fn clone(
+    source: &HostPath,
+    reach: Reach,
+    link: SourceLink,
+    user_namespace: BorrowedFd<'_>,
+    mapped: Reach,
+) -> Result<OwnedFd> {
+    let tree = palisade_mount::clone_tree(source, reach, link).map_err(|failure| worded(source, &failure))?;
+    palisade_mount::map_tree(tree.as_fd(), mapped, user_namespace)
+        .map_err(|failure| worded(source, &failure))?;
+    Ok(tree)
+}
+
+fn worded(source: &HostPath, failure: &Failure) -> Error {
+    let error = Error::new(format!("id-mapped bind of {source}: {failure}"));
+    match (failure.step, failure.errno) {
+        (Step::OpenTree, Errno::NOENT) => error.hint("the source does not exist"),
+        (Step::OpenTree, Errno::INVAL) => error.hint("the source is unbindable"),
+        (Step::MountSetattr, Errno::INVAL) => {
+            error.hint("the file system, or with ridmap one mounted below, allows no id-mapped mounts")
+        }
+        (Step::MountSetattr, Errno::PERM) => error.hint(
+            "needs CAP_SYS_ADMIN in the user namespace that the file system was mounted in, and no map on it yet",
+        ),
+        _ => error,
+    }
+}
