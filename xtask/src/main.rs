@@ -10,6 +10,7 @@ mod artifact;
 mod bench;
 mod child;
 mod interrupt;
+mod man;
 mod need;
 mod privilege;
 mod tally;
@@ -37,6 +38,8 @@ enum Task {
     /// Measures Palisade beside other runtimes and a program that does the least possible
     #[command(subcommand)]
     Bench(bench::Measure),
+    /// Writes the man pages and the shells' completions of both programs
+    Man(man::Arguments),
     /// Checks the rules of the house that neither the compiler nor clippy checks
     Tidy,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Vm(errand) => vm::run(&errand),
         Task::Bench(measure) => bench::run(&measure).map(|()| ExitCode::SUCCESS),
+        Task::Man(arguments) => man::run(&arguments).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::flags::{Bytes, Cpus, DeviceFlag, SecurityOption, Setting, Swap, Tmpfs, Ulimit, Volume};
+use super::flags::{Bytes, Cpus, DeviceFlag, SecurityOption, Setting, Swap, Tmpfs, Ulimit, Volume};
 
 /// What the help begins with.
 const EXAMPLE: &str = r#"Run a program in a container made of this machine's own system, as root or as an ordinary user:

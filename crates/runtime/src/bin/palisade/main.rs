@@ -3,6 +3,8 @@
 
 mod arguments;
 mod dashes;
+#[cfg(test)]
+mod engines;
 mod exec;
 mod inspect;
 mod log;

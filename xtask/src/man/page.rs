@@ -1,0 +1,126 @@
+//! One page: what the parser knows, then what a person has written in `docs/man`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command as Process;
+
+use anyhow::{Context, Result, ensure};
+use clap::Command;
+use clap_mangen::Man;
+
+use super::definitions::Program;
+
+/// A page of the manual.
+pub(super) struct Page {
+    pub(super) name: String,
+    pub(super) section: &'static str,
+    pub(super) text: String,
+}
+
+/// What each page says beside what the parser knows.
+const HEADS: [&str; 3] = [".SH EXIT STATUS\n", ".SH EXAMPLES\n", ".SH SEE ALSO\n"];
+
+impl Page {
+    pub(super) fn file_name(&self) -> String {
+        format!("{}.{}", self.name, self.section)
+    }
+}
+
+/// Makes the page of a program and one for each of its verbs.
+pub(super) fn pages(program: &Program, root: &Path) -> Result<Vec<Page>> {
+    let verbs = program.command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let commands = std::iter::once(&program.command).chain(verbs);
+    commands.map(|command| page(command, program.section, root)).collect()
+}
+
+fn page(command: &Command, section: &'static str, root: &Path) -> Result<Page> {
+    let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
+    let path = root.join(format!("docs/man/{name}.{section}"));
+    let written =
+        fs::read_to_string(&path).with_context(|| format!("{name} has no page: read {}", path.display()))?;
+    for head in HEADS {
+        ensure!(written.contains(head), "{} has no {}", path.display(), head.trim_end());
+    }
+    let text = format!("{}{written}", generated(command, section)?);
+    Ok(Page { name, section, text })
+}
+
+fn generated(command: &Command, section: &str) -> Result<String> {
+    // The head of a program's help is for a screen; the page has examples of its own.
+    let man = Man::new(command.clone().before_help("")).section(section).manual("Palisade");
+    let mut text = Vec::new();
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    man.render_synopsis_section(&mut text)?;
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut text)?;
+    }
+    String::from_utf8(text).context("a page that is not UTF-8")
+}
+
+/// What groff has to say against a page; none where it is not installed.
+pub(super) fn complaints(path: &Path) -> Result<Option<String>> {
+    let groff = Process::new("groff").args(["-man", "-Tutf8", "-ww", "-z"]).arg(path).output();
+    match groff {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        output => {
+            let output = output.context("execute groff")?;
+            Ok(Some(String::from_utf8_lossy(&output.stderr).into_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::definitions::programs;
+    use super::*;
+
+    fn all() -> Vec<Page> {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        programs().iter().flat_map(|program| pages(program, root).expect("a page for each verb")).collect()
+    }
+
+    #[test]
+    fn each_verb_has_a_page_and_each_page_a_verb() {
+        let made: BTreeSet<String> = all().iter().map(Page::file_name).collect();
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/man");
+        let entries = fs::read_dir(directory).expect("docs/man");
+        let written: BTreeSet<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+        assert_eq!(made, written);
+    }
+
+    #[test]
+    fn each_example_calls_its_verb() {
+        for page in all() {
+            let (_, examples) = page.text.split_once(".SH EXAMPLES\n").expect("checked above");
+            let examples = examples.split(".SH ").next().unwrap_or_default().replace("\\-", "-");
+            let mut words = page.name.split('-');
+            let (program, verb) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            let calls = examples
+                .lines()
+                .any(|line| line.contains(program) && line.split_whitespace().any(|word| word == verb));
+            assert!(calls || verb.is_empty() && examples.contains(program), "{}", page.name);
+        }
+    }
+
+    #[test]
+    fn references_to_pages_of_this_manual_lead_somewhere() {
+        let pages = all();
+        let made: BTreeSet<String> = pages.iter().map(Page::file_name).collect();
+        for page in &pages {
+            let lines = page.text.lines().filter(|line| line.starts_with(".BR pal"));
+            for line in lines {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let section = words[2].trim_start_matches('(').split(')').next().unwrap_or_default();
+                let name = format!("{}.{section}", words[1].replace("\\-", "-"));
+                assert!(made.contains(&name), "{}: {line}", page.file_name());
+            }
+        }
+    }
+}
