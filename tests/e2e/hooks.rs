@@ -92,7 +92,11 @@ fn hooks_run_in_their_order_and_place_and_are_told_the_state() {
         assert_eq!(state["bundle"], json!(bundle.path()), "{kind}");
         assert_eq!(state["annotations"], json!({ "key": "value" }), "{kind}");
         assert!(state["id"].is_string() && state["ociVersion"].is_string(), "{kind}: {state}");
-        let told = if kind == "poststop" { Value::Null } else { json!(pid) };
+        let told = match (kind, inside) {
+            ("poststop", _) => Value::Null,
+            (_, true) => json!(1),
+            (_, false) => json!(pid),
+        };
         assert_eq!(state["pid"], told, "{kind}");
         let namespaces = if inside { &containers } else { &hosts };
         assert_eq!(read(&report, &format!("{kind}.ns")).trim_end(), namespaces, "{kind}");
@@ -216,4 +220,36 @@ fn poststop_hooks_run_for_a_start_that_a_hook_failed() {
     let line = bundle.refusal(&case);
     assert!(line.starts_with("/hooks/createContainer/0 "), "{line}");
     assert!(mark.exists());
+}
+
+#[test]
+fn what_hooks_print_goes_to_the_files_of_annotations() {
+    let case = case!();
+    let (out, err) = (case.scratch().join("out"), case.scratch().join("err"));
+    let say = json!([{ "path": "/bin/busybox", "args": ["sh", "-c", "echo said; echo warned >&2"] }]);
+    let bundle = Bundle::script(&case, "true").with(|config| {
+        config["annotations"] = json!({ "run.oci.hooks.stdout": out, "run.oci.hooks.stderr": err });
+        for kind in KINDS {
+            config["hooks"][kind] = say.clone();
+        }
+    });
+    assert_eq!(bundle.run(&case).succeeded().stderr, "");
+    assert_eq!(fs::read_to_string(&out).expect("the file"), "said\n".repeat(6));
+    assert_eq!(fs::read_to_string(&err).expect("the file"), "warned\n".repeat(6));
+    let only_out = bundle.variant(&case, |config| {
+        config["annotations"] = json!({ "run.oci.hooks.stdout": "/dev/null" });
+    });
+    assert_eq!(only_out.run(&case).succeeded().stderr, "warned\n".repeat(6));
+    let relative = bundle.variant(&case, |config| {
+        config["annotations"] = json!({ "run.oci.hooks.stderr": "err" });
+    });
+    let line = relative.refusal(&case);
+    let place = "config.json: /annotations/run.oci.hooks.stderr: ";
+    assert_eq!(line, format!("{place}\"err\" is not an absolute path"));
+    let missing = bundle.variant(&case, |config| {
+        config["annotations"] = json!({ "run.oci.hooks.stderr": "/no/such/err" });
+        config["hooks"]["poststop"] = Value::Null;
+    });
+    let line = missing.refusal(&case);
+    assert!(line.contains("/annotations/run.oci.hooks.stderr: open /no/such/err: ENOENT"), "{line}");
 }

@@ -100,6 +100,35 @@ fn user_groups_and_umask_are_set() {
 }
 
 #[test]
+fn the_callers_groups_stay_when_an_annotation_says_so() {
+    let case = case!();
+    let setpriv = std::path::Path::new("/usr/bin/setpriv");
+    if case.tier().privilege() == Privilege::Ordinary || !setpriv.exists() {
+        skip!(case, "it takes root and setpriv(1) to have other groups");
+    }
+    let bundle = Bundle::script(&case, "grep ^Groups: /proc/self/status | tr -d '\t'; sleep 1000");
+    for (annotations, kept) in [(json!({}), false), (json!({ "run.oci.keep_original_groups": "1" }), true)] {
+        let bundle = bundle.variant(&case, |config| {
+            config["annotations"] = annotations;
+            config["process"]["user"] = json!({ "uid": 1001, "gid": 1002, "additionalGids": [7] });
+        });
+        let id = case.unused_id();
+        let call = |verb: &[&str]| {
+            let call = case.program(setpriv).args(["--groups", "4711,4712"]).arg(case.palisade_path());
+            call.arg("--root").arg(case.state()).args(verb)
+        };
+        call(&["run", "--detach", "--bundle"]).arg(bundle.path()).arg(&id).run().succeeded();
+        let container = palisade_tests::Container::named(&case, &id);
+        let groups = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
+        let wanted = if kept { "Groups: 4711 4712" } else { "Groups: 7" };
+        assert_eq!(groups(&container.shell("grep ^Groups: /proc/1/status")), wanted);
+        let said = call(&["exec"]).arg(&id).args(["grep", "^Groups:", "/proc/self/status"]).run().succeeded();
+        assert_eq!(groups(&said.stdout), wanted, "exec");
+        container.remove();
+    }
+}
+
+#[test]
 fn a_home_directory_comes_from_the_containers_users() {
     let case = case!();
     if case.tier().privilege() == Privilege::Ordinary {

@@ -413,11 +413,6 @@ const UNSUPPORTED: &[Row] = &[
         "config.json: /process/selinuxLabel: a security label is not supported",
     ),
     (
-        "exec affinity",
-        |c| c["process"]["execCPUAffinity"] = json!({ "initial": "0" }),
-        "config.json: /process/execCPUAffinity: CPU affinity of an exec is not supported",
-    ),
-    (
         "mount labels",
         |c| c["linux"]["mountLabel"] = json!("x"),
         "config.json: /linux/mountLabel: a SELinux label is not supported",

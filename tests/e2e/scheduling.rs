@@ -1,6 +1,8 @@
 //! `process.scheduler` and `process.ioPriority`.
 
-use palisade_tests::{Bundle, Privilege, case, skip};
+use std::fs;
+
+use palisade_tests::{Bundle, Container, Privilege, case, skip};
 use serde_json::json;
 
 #[test]
@@ -42,6 +44,22 @@ fn a_realtime_policy_is_set_or_refused_by_name() {
 }
 
 #[test]
+fn a_clamp_is_set_where_the_kernel_has_clamps() {
+    let case = case!();
+    let bundle = Bundle::script(&case, "awk '/uclamp/ { print $1, $3 }' /proc/self/sched").with(|config| {
+        config["process"]["scheduler"] =
+            json!({ "policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_UTIL_CLAMP_MAX"] });
+    });
+    let said = bundle.run(&case);
+    if said.status.success() {
+        assert!(said.stdout.contains("uclamp.max 0\n"), "{said}");
+        return;
+    }
+    let line = said.refusal(&case);
+    assert!(line.starts_with("/process/scheduler: ") && line.contains("EOPNOTSUPP"), "{line}");
+}
+
+#[test]
 fn the_io_priority_is_set() {
     let case = case!();
     let bundle = Bundle::script(&case, "ionice -p $$");
@@ -60,4 +78,45 @@ fn the_io_priority_is_set() {
     let value = json!({ "class": "IOPRIO_CLASS_RT", "priority": 2 });
     let bundle = bundle.variant(&case, |config| config["process"]["ioPriority"] = value);
     assert_eq!(bundle.output(&case), "realtime: prio 2");
+}
+
+/// The CPUs that a process of this machine may run on.
+fn own_cpus() -> Vec<usize> {
+    let status = fs::read_to_string("/proc/self/status").expect("read /proc/self/status");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("a list");
+    let range = |part: &str| match part.split_once('-') {
+        Some((first, last)) => first.parse().expect("a CPU")..=last.parse().expect("a CPU"),
+        None => part.parse().expect("a CPU")..=part.parse().expect("a CPU"),
+    };
+    list.trim().split(',').flat_map(range).collect()
+}
+
+#[test]
+fn a_process_of_exec_runs_on_the_cpus_of_its_affinity() {
+    let case = case!();
+    let cpus = own_cpus();
+    let [first, .., last] = cpus.as_slice() else { skip!(case, "there is one CPU") };
+    let bundle = Bundle::script(&case, "sleep 1000").with(|config| {
+        // It means nothing to the first process.
+        config["process"]["execCPUAffinity"] = json!({ "initial": "1000", "final": "1000" });
+    });
+    let container = Container::start(&case, &bundle);
+    let exec = |affinity: serde_json::Value| {
+        let file = case.scratch().join(case.unused("process.json"));
+        let mut process = bundle.config()["process"].clone();
+        process["args"] = json!(["sed", "-n", "s/^Cpus_allowed_list:\t//p", "/proc/self/status"]);
+        process["execCPUAffinity"] = affinity;
+        fs::write(&file, process.to_string()).expect("write process.json");
+        container.verb("exec").arg("--process").arg(file).run()
+    };
+    let allowed = |affinity| exec(affinity).succeeded().stdout.trim_end().to_owned();
+    assert_eq!(allowed(json!({ "final": last.to_string() })), last.to_string());
+    assert_eq!(allowed(json!({ "initial": first.to_string(), "final": last.to_string() })), last.to_string());
+    assert_eq!(allowed(json!({ "final": format!("{first},{last},1000") })), allowed(json!({})));
+    for name in ["initial", "final"] {
+        let line = exec(json!({ name: "1000" })).failed(255).stderr;
+        let place = format!("/process/execCPUAffinity/{name}: ");
+        assert!(line.contains(&place) && line.contains("sched_setaffinity: EINVAL"), "{line}");
+    }
+    container.remove();
 }

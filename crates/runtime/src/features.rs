@@ -22,8 +22,15 @@ pub fn features() -> Result<Features> {
         hooks: Some(HookKind::ALL.iter().map(|kind| kind.name().to_owned()).collect()),
         mount_options: Some(palisade_mount::known_options()),
         linux: Some(linux()?),
+        potentially_unsafe_config_annotations: Some(annotations()),
         ..Features::default()
     })
+}
+
+/// The annotations that change what is done.
+fn annotations() -> Vec<String> {
+    let known = [crate::hooks::STDERR, crate::hooks::STDOUT, crate::compile::KEEP_GROUPS];
+    known.map(str::to_owned).to_vec()
 }
 
 fn linux() -> Result<LinuxFeatures> {

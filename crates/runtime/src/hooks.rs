@@ -1,10 +1,11 @@
 //! Hooks: programs of the configuration that run at six moments of a container's life, config.md#posix-platform-hooks.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use palisade_namespace::Kinds;
+use palisade_namespace::{Kind, Kinds};
 use palisade_oci::state::State;
 use palisade_oci::{Hook, Spec};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -17,6 +18,10 @@ use crate::error::{During, Error, Result};
 use crate::execute::{Process, Surroundings, execute};
 use crate::host::Host;
 use crate::plan::HookKind;
+
+/// The annotations of crun that name files for what hooks print.
+pub(crate) const STDOUT: &str = "run.oci.hooks.stdout";
+pub(crate) const STDERR: &str = "run.oci.hooks.stderr";
 
 /// The hooks of a kind, in their order.
 pub(crate) fn of_kind(spec: &Spec, kind: HookKind) -> &[Hook] {
@@ -47,6 +52,14 @@ pub(crate) fn run(
     let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
     let target = container.filter(|_| inside);
     let hooks = of_kind(spec, kind).iter().enumerate();
+    // Inside the container its process has another number.
+    let seen = match target {
+        Some((process, kinds)) if kinds.contains(Kind::Pid) => {
+            Some(State { pid: inner_pid(process)?, ..state.clone() })
+        }
+        _ => None,
+    };
+    let state = seen.as_ref().unwrap_or(state);
     hooks.into_iter().try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, target))
 }
 
@@ -59,6 +72,14 @@ pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<Strin
     failures.map(|error| error.to_string()).collect()
 }
 
+/// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.
+fn inner_pid(process: &Process) -> Result<Option<u32>> {
+    let path = format!("/proc/{}/status", process.pid.as_raw_nonzero());
+    let text = std::fs::read_to_string(&path).during(format_args!("read {path}"))?;
+    let numbers = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    Ok(numbers.and_then(|numbers| numbers.split_whitespace().next_back()?.parse().ok()))
+}
+
 fn run_one(
     host: &Host,
     (kind, index, hook): (HookKind, usize, &Hook),
@@ -66,18 +87,52 @@ fn run_one(
     container: Option<(&Process, Kinds)>,
 ) -> Result<()> {
     let text = serde_json::to_vec(state).map_err(|error| Error::new(format!("write the state: {error}")))?;
-    execute_one(host, hook, &text, container)
+    let outputs = Outputs::open(&state.annotations)?;
+    execute_one(host, hook, &text, container, &outputs)
         .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))
 }
 
-fn execute_one(host: &Host, hook: &Hook, state: &[u8], container: Option<(&Process, Kinds)>) -> Result<()> {
+/// Where a hook's output goes: nowhere and to the caller's standard error, or to files that annotations name.
+struct Outputs {
+    stdout: OwnedFd,
+    stderr: Option<OwnedFd>,
+}
+
+impl Outputs {
+    fn open(annotations: &BTreeMap<String, String>) -> Result<Self> {
+        let open =
+            |annotation: &str| annotations.get(annotation).map(|path| append(annotation, path)).transpose();
+        let stdout = match open(STDOUT)? {
+            Some(file) => file,
+            None => rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
+                .during("open /dev/null")?,
+        };
+        Ok(Self { stdout, stderr: open(STDERR)? })
+    }
+}
+
+fn append(annotation: &str, path: &str) -> Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOCTTY;
+    rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)
+        .during(format_args!("open {path}"))
+        .map_err(|error| error.context(format_args!("/annotations/{annotation}")))
+}
+
+fn execute_one(
+    host: &Host,
+    hook: &Hook,
+    state: &[u8],
+    container: Option<(&Process, Kinds)>,
+    outputs: &Outputs,
+) -> Result<()> {
     let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
     let plan = compile::hook(host, hook, target)?;
     let stdin = state_file(state)?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-        .during("open /dev/null")?;
-    let stderr = rustix::stdio::stderr();
-    let stdio: [BorrowedFd<'_>; 3] = [stdin.as_fd(), null.as_fd(), stderr];
+    let stderr = match &outputs.stderr {
+        Some(file) => file.as_fd(),
+        None => rustix::stdio::stderr(),
+    };
+    let stdio: [BorrowedFd<'_>; 3] = [stdin.as_fd(), outputs.stdout.as_fd(), stderr];
     let surroundings = Surroundings {
         record: &|_| Ok(()),
         hooks: &|_, _| Ok(()),

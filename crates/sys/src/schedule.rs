@@ -3,7 +3,7 @@
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// `struct sched_attr` of `linux/sched/types.h` in its first form (Linux 3.14) with the clamps of Linux 5.3 left out.
+/// `struct sched_attr` of `linux/sched/types.h` in its second form (Linux 5.3).
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -23,6 +23,10 @@ pub struct Attributes {
     pub deadline: u64,
     /// Nanoseconds, for `SCHED_DEADLINE`.
     pub period: u64,
+    /// The least utilisation, of 1024, with its flag.
+    pub clamp_min: u32,
+    /// The most utilisation, of 1024, with its flag.
+    pub clamp_max: u32,
 }
 
 /// Sets policy and priority of the calling thread, by

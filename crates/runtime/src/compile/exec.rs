@@ -4,10 +4,10 @@ use palisade_namespace::{Kind, Kinds, Rights};
 use palisade_oci::{MemoryPolicy, Personality, Process, Seccomp};
 
 use super::process::{self, ProcessPlan, Surroundings};
-use super::{Draft, Keyring, Violations, execution, launch, seccomp, unsupported};
+use super::{Draft, Groups, Keyring, Violations, execution, launch, list, seccomp, unsupported};
 use crate::host::Host;
 use crate::id::ContainerId;
-use crate::plan::{Control, HostOp, InitOp, Plan, Point, Step};
+use crate::plan::{CallersGroups, Control, HostOp, InitOp, Plan, Point, Step};
 
 /// What a process of `exec` depends on.
 #[derive(Debug, Clone)]
@@ -30,8 +30,8 @@ pub struct ExecRequest<'a> {
     pub kinds: Kinds,
     /// Whether the container has a cgroup.
     pub in_group: bool,
-    /// Whether the container's user namespace allows `setgroups(2)`.
-    pub setgroups: bool,
+    /// Which supplementary groups it can have.
+    pub groups: Groups,
     /// As in [`super::Request::home`].
     pub home: Option<&'a str>,
     /// How many descriptors after stderr the program gets.
@@ -56,19 +56,17 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     let surroundings = Surroundings {
         first: execution::plan(&mut draft, &settings),
         available: if own_user { u64::MAX } else { host.capabilities },
-        setgroups: request.setgroups,
+        groups: request.groups,
         own_user,
         home: request.home,
     };
-    if request.in_group {
-        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
-    }
+    plan_cpus(&mut draft, request);
     if request.process.oom_score_adj.is_some() {
         process::plan_score(&mut draft, request.process);
         draft.init("/process/oomScoreAdj", InitOp::Await { point: Point::Score });
         draft.beside("", HostOp::Release { point: Point::Score });
     }
-    join(&mut draft, request.pid, request.kinds);
+    join(&mut draft, request.pid, request.kinds, request.groups.of_caller());
     let enters = request.kinds.contains(Kind::Pid);
     plan_session(&mut draft, request.process, enters);
     let mut read = process::read_any(&mut draft, request.process, filter, &surroundings);
@@ -99,6 +97,30 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     Ok((compiled.plan, compiled.warnings))
 }
 
+/// Goes into the group, from the CPUs of before to those of after. A group of the v2 tree is entered by the clone.
+fn plan_cpus(draft: &mut Draft<'_>, request: &ExecRequest<'_>) {
+    const POINTER: &str = "/process/execCPUAffinity";
+    let affinity = request.process.exec_cpu_affinity.as_ref();
+    let mut read = |name: &str, text: &str| match list::bits(text) {
+        Ok(cpus) => cpus,
+        Err(message) => {
+            draft.violations.add(format!("{POINTER}/{name}"), message);
+            Vec::new()
+        }
+    };
+    let initial = affinity.map(|affinity| read("initial", affinity.initial.as_str())).unwrap_or_default();
+    let last = affinity.map(|affinity| read("final", affinity.last.as_str())).unwrap_or_default();
+    if !initial.is_empty() {
+        draft.before(format!("{POINTER}/initial"), HostOp::RunOn { cpus: initial });
+    }
+    if request.in_group {
+        draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
+    }
+    if !last.is_empty() {
+        draft.init(format!("{POINTER}/final"), InitOp::RunOn { cpus: last });
+    }
+}
+
 /// Starts the session and opens the terminal. Where the launch image forks, its child is to lead the session.
 fn plan_session(draft: &mut Draft<'_>, process: &Process, enters: bool) {
     if !enters {
@@ -127,7 +149,7 @@ fn schedule_beside(draft: &mut Draft<'_>, read: Option<&mut ProcessPlan>) {
 ///
 /// The pid namespace is one for children only: the process itself stays out of sight of the container's as long as it
 /// is a copy of the runtime, and the launch image forks.
-pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
+pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds, groups: CallersGroups) {
     if kinds.is_empty() {
         return;
     }
@@ -144,12 +166,12 @@ pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds) {
             if kinds.contains(Kind::User) {
                 let kinds = Kinds::NONE.with(Kind::User);
                 draft.init("/linux/namespaces", InitOp::Join { slot, kinds });
-                draft.init("/linux/namespaces", InitOp::BecomeRoot);
+                draft.init("/linux/namespaces", InitOp::BecomeRoot { groups });
             }
         }
         Rights::OwnUser => {
             draft.init("/linux/namespaces", InitOp::Join { slot, kinds });
-            draft.init("/linux/namespaces", InitOp::BecomeRoot);
+            draft.init("/linux/namespaces", InitOp::BecomeRoot { groups });
         }
     }
 }

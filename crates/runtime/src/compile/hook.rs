@@ -5,10 +5,16 @@ use palisade_oci::{Hook, Spec};
 
 use super::{Draft, Violations, exec};
 use crate::host::Host;
-use crate::plan::{ExecOp, HookKind, InitOp, Plan, Step, Text};
+use crate::plan::{CallersGroups, ExecOp, HookKind, InitOp, Plan, Step, Text};
 
 /// Refuses hooks that could not be run, before anything is done.
 pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
+    for annotation in [crate::hooks::STDOUT, crate::hooks::STDERR] {
+        if let Some(path) = spec.annotations.get(annotation).filter(|path| !path.starts_with('/')) {
+            let message = format!("{path:?} is not an absolute path");
+            draft.violations.add(format!("/annotations/{annotation}"), message);
+        }
+    }
     for kind in HookKind::ALL {
         for (index, hook) in crate::hooks::of_kind(spec, kind).iter().enumerate() {
             read(draft, &format!("/hooks/{}/{index}/", kind.name()), hook);
@@ -48,7 +54,7 @@ fn read(draft: &mut Draft<'_>, pointer: &str, hook: &Hook) -> Program {
 pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result<Plan, Violations> {
     let mut draft = Draft::new(host);
     if let Some((pid, kinds)) = container {
-        exec::join(&mut draft, pid, kinds);
+        exec::join(&mut draft, pid, kinds, CallersGroups::Drop);
     }
     let Program { path, arguments, environment } = read(&mut draft, "", hook);
     let candidates: Vec<Text> = path.into_iter().collect();

@@ -1,7 +1,7 @@
 //! Lists of small numbers, as `0-3,7`: CPUs and NUMA nodes.
 
-/// The kernel's own bound of both lists is below this.
-const MOST: usize = 8192;
+/// How many numbers a mask of this program holds, as the C library's `cpu_set_t` does.
+const MOST: usize = 1024;
 
 /// Reads a list as a bit for each number, as few words as hold them; an empty list has none.
 ///
@@ -79,6 +79,6 @@ mod tests {
         for text in ["a", "1-", "-1", "3-1", "1,,2", "1;2", "0x1"] {
             assert_eq!(bits(text), Err(format!("{text:?} is no list as 0-3,7")));
         }
-        assert_eq!(bits("0-8192"), Err("8192 is above 8191".to_owned()));
+        assert_eq!(bits("0-1024"), Err("1024 is above 1023".to_owned()));
     }
 }

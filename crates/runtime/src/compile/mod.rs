@@ -41,7 +41,10 @@ pub use violation::{Violation, Violations};
 
 use crate::host::Host;
 use crate::id::ContainerId;
-use crate::plan::{HookKind, HostOp, InitOp, Origin, Plan, Point, Slot, Step, Text};
+use crate::plan::{CallersGroups, HookKind, HostOp, InitOp, Origin, Plan, Point, Slot, Step, Text};
+
+/// The annotation of crun that keeps the caller's supplementary groups; its value says nothing.
+pub(crate) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 
 /// Whether the container's program begins at once or waits for `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +71,32 @@ pub enum Loopback {
     AsMade,
     /// It is switched on, which waits for whoever else changes a network on this machine.
     Up,
+}
+
+/// Which supplementary groups a process can have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Groups {
+    /// Those of its configuration.
+    Configured,
+    /// None can be set: the user namespace forbids `setgroups(2)`.
+    Forbidden,
+    /// The caller's, as the annotation `run.oci.keep_original_groups` wants it.
+    Callers,
+}
+
+impl Groups {
+    /// Takes the caller's where an annotation wants so.
+    #[must_use]
+    pub fn heeding(self, annotations: &std::collections::BTreeMap<String, String>) -> Self {
+        if annotations.contains_key(KEEP_GROUPS) { Self::Callers } else { self }
+    }
+
+    fn of_caller(self) -> CallersGroups {
+        match self {
+            Self::Callers => CallersGroups::Keep,
+            Self::Configured | Self::Forbidden => CallersGroups::Drop,
+        }
+    }
 }
 
 /// Which session keyring a process gets, `session-keyring(7)`.

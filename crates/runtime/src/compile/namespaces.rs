@@ -7,7 +7,7 @@ use palisade_namespace::{
 };
 use palisade_oci::{IdMapping, NamespaceKind, Spec};
 
-use super::Draft;
+use super::{Draft, Groups};
 use crate::plan::{HostOp, InitOp, Point, Step};
 
 /// What init does about its namespaces.
@@ -85,6 +85,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) 
     let origin = |kind: Kind| format!("/linux/namespaces ({kind})");
     let mut moves = Moves { early: Vec::new(), in_group: Vec::new() };
     let mut in_group = false;
+    let groups = Groups::Configured.heeding(&spec.annotations).of_caller();
     for step in steps(namespaces, draft.host.rights()) {
         let op = match (step.place, step.action) {
             (Place::Parent, Action::Join(kind)) => {
@@ -106,7 +107,7 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) 
                 plan_maps(draft, &mut moves.early, maps.as_ref());
                 continue;
             }
-            (_, Action::BecomeRoot) => InitOp::BecomeRoot,
+            (_, Action::BecomeRoot) => InitOp::BecomeRoot { groups },
             (_, Action::AwaitCgroup) => {
                 in_group = true;
                 continue;

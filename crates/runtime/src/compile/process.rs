@@ -6,7 +6,8 @@ use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
 use super::{
-    Draft, Loopback, Request, capabilities, execution, namespaces as spaces, runs_start_hooks, seccomp,
+    Draft, Groups, Loopback, Request, capabilities, execution, namespaces as spaces, runs_start_hooks,
+    seccomp,
 };
 use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
 
@@ -37,13 +38,15 @@ pub(super) fn read(
     if *namespaces.get(Kind::User) == Source::New {
         check_ids(draft, spec, process);
     }
-    let setgroups = match (&draft.host.maps.may_set_ids, own_user) {
+    let groups = match (&draft.host.maps.may_set_ids, own_user) {
         (false, true) => {
             let gids = spaces::maps(spec).gid;
-            gids.len() > 1 || gids.iter().any(|map| map.size > 1)
+            let several = gids.len() > 1 || gids.iter().any(|map| map.size > 1);
+            if several { Groups::Configured } else { Groups::Forbidden }
         }
-        _ => true,
+        _ => Groups::Configured,
     };
+    let groups = groups.heeding(&spec.annotations);
     let filter = spec.linux.seccomp.as_ref().and_then(|section| seccomp::plan(draft, section));
     let settings = execution::Settings {
         id: request.id,
@@ -53,7 +56,7 @@ pub(super) fn read(
     };
     let first = execution::plan(draft, &settings);
     let home = request.home.as_deref();
-    let surroundings = Surroundings { available, setgroups, own_user, home, first };
+    let surroundings = Surroundings { available, groups, own_user, home, first };
     read_any(draft, process, filter, &surroundings)
 }
 
@@ -61,8 +64,7 @@ pub(super) fn read(
 pub(super) struct Surroundings<'a> {
     /// The capabilities that can be given.
     pub(super) available: u64,
-    /// Whether `setgroups(2)` is allowed.
-    pub(super) setgroups: bool,
+    pub(super) groups: Groups,
     /// Whether it is in a user namespace of the container's.
     pub(super) own_user: bool,
     pub(super) home: Option<&'a str>,
@@ -123,11 +125,19 @@ fn plan_exec(
     exec.extend(early);
     let user = &process.user;
     let additional = user.additional_gids.clone();
-    if !surroundings.setgroups && !additional.is_empty() {
-        let message = "a user namespace with a single mapped group forbids setgroups(2); give the user a range in /etc/subgid";
-        draft.violations.add("/process/user/additionalGids", message);
+    let pointer = "/process/user/additionalGids";
+    match surroundings.groups {
+        Groups::Forbidden if !additional.is_empty() => {
+            let message = "a user namespace with a single mapped group forbids setgroups(2); give the user a range in /etc/subgid";
+            draft.violations.add(pointer, message);
+        }
+        Groups::Callers if !additional.is_empty() => {
+            let message = "not set, the annotation run.oci.keep_original_groups keeps those of the caller";
+            draft.warnings.push(format!("{pointer}: {message}"));
+        }
+        _ => {}
     }
-    let additional = surroundings.setgroups.then_some(additional);
+    let additional = (surroundings.groups == Groups::Configured).then_some(additional);
     let groups = ExecOp::SetGroups { gid: user.gid, additional };
     capabilities::plan(&mut exec, sets, user.uid, groups);
     if no_new_privileges {

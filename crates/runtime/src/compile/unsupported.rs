@@ -39,9 +39,6 @@ pub(super) fn check_process(violations: &mut Violations, process: &Process) {
             violations.unsupported(format!("/process/{name}"), "a security label");
         }
     }
-    if process.exec_cpu_affinity.is_some() {
-        violations.unsupported("/process/execCPUAffinity", "CPU affinity of an exec");
-    }
 }
 
 /// The specification promises that all 1.x versions are compatible.

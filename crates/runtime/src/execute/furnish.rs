@@ -1,9 +1,11 @@
-//! What the host puts into the container's new namespaces while init waits.
+//! What the host does for the new process that is neither its group nor its record: where it begins, and what it finds in
+//! its new namespaces.
 
 use rustix::io::Errno;
 use rustix::process::Pid;
+use rustix::thread::CpuSet;
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 
 /// Sets the clocks of the time namespace that the process has made for its children, `time_namespaces(7)`. All lines
 /// go into one write: after the first process is in the namespace the kernel takes none.
@@ -19,4 +21,23 @@ pub(super) fn offset_clocks(pid: Pid, lines: &str) -> Result<()> {
             _ => error,
         }
     })
+}
+
+/// Has the calling thread run on some CPUs and gives those that it had.
+pub(super) fn run_on(cpus: &[u64]) -> Result<CpuSet> {
+    let before = rustix::thread::sched_getaffinity(None).during("sched_getaffinity")?;
+    rustix::thread::sched_setaffinity(None, &cpu_set(cpus)).during("sched_setaffinity").map_err(|error| {
+        error.hint("none of the CPUs is there, or the runtime's own cgroup has none of them")
+    })?;
+    Ok(before)
+}
+
+/// Makes the kernel's set of the bits of CPUs. Nothing is allocated.
+pub(crate) fn cpu_set(cpus: &[u64]) -> CpuSet {
+    let mut set = CpuSet::new();
+    let is_listed = |number: &usize| cpus.get(number / 64).is_some_and(|word| word & 1 << (number % 64) != 0);
+    for number in (0..CpuSet::MAX_CPU).filter(is_listed) {
+        set.set(number);
+    }
+    set
 }

@@ -4,6 +4,8 @@ mod failure;
 mod furnish;
 mod tree;
 
+pub(crate) use furnish::cpu_set;
+
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -17,6 +19,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, PidfdFlags, Rlimit, Signal, WaitId, WaitIdOptions};
+use rustix::thread::CpuSet;
 
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
@@ -85,6 +88,7 @@ pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Sta
         terminal: None,
         socket: None,
         made_group: false,
+        cpus: None,
         surroundings,
     };
     match host.run() {
@@ -101,6 +105,8 @@ struct Host<'a> {
     slots: Vec<OwnedFd>,
     group: Option<Group>,
     made_group: bool,
+    /// The CPUs to go back to after the clone.
+    cpus: Option<CpuSet>,
     process: Option<Process>,
     /// A process that has forked into the container's one and ends.
     intermediate: Option<Process>,
@@ -191,6 +197,10 @@ impl Host<'_> {
                 std::fs::write(&path, value.to_string())
                     .during(format_args!("write {value} to {path}"))
                     .map_err(|error| error.hint("lowering the score needs CAP_SYS_RESOURCE"))
+            }
+            HostOp::RunOn { cpus } => {
+                self.cpus = Some(furnish::run_on(cpus)?);
+                Ok(())
             }
             HostOp::OffsetClocks { lines } => furnish::offset_clocks(self.process()?.pid, lines),
             HostOp::Record => {
@@ -297,11 +307,11 @@ impl Host<'_> {
             let what = format!("clone3 with new namespaces {kinds}");
             failure::hinted_kinds(Error::call(what, errno), errno)
         });
-        let left = self.leave_pid_namespace();
+        let left = [self.leave_pid_namespace(), self.leave_cpus()];
         let spawned = spawned?;
         self.process = Some(Process { pid: spawned.pid, pidfd: spawned.pidfd });
         self.socket = Some(host);
-        left
+        left.into_iter().collect()
     }
 
     /// Names the `tasks` files of the v1 groups, which may not be there yet: the directory that they are below and
@@ -318,6 +328,14 @@ impl Host<'_> {
         let paths = paths.into_iter().map(CString::new).collect::<std::result::Result<_, _>>();
         let paths = paths.map_err(|_| Error::new("a cgroup's path contains a NUL byte"))?;
         Ok((Some(open_directory(anchor)?), paths))
+    }
+
+    /// Goes back to the CPUs that the caller had, where the plan went to others.
+    fn leave_cpus(&mut self) -> Result<()> {
+        match self.cpus.take() {
+            Some(cpus) => rustix::thread::sched_setaffinity(None, &cpus).during("sched_setaffinity back"),
+            None => Ok(()),
+        }
     }
 
     /// Goes back to the caller's own pid namespace for children, where the plan entered another one.
@@ -424,6 +442,8 @@ impl Host<'_> {
 
     /// Ends and removes what was made, for a start that failed.
     fn clean_up(&mut self) {
+        // Where the way back fails there is nowhere to go.
+        let _back = self.leave_cpus();
         for process in [self.intermediate.take(), self.process.take()].into_iter().flatten() {
             // Either it is gone already, or it dies now; both are what is wanted.
             if rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL).is_ok() {

@@ -21,7 +21,8 @@ use rustix::thread::{Gid, Uid};
 pub(crate) use message::{Message, decode, receive, release, send_descriptor};
 use message::{StepName, send};
 
-use crate::plan::{InitOp, Slot, Step, Text};
+use crate::execute::cpu_set;
+use crate::plan::{CallersGroups, InitOp, Slot, Step, Text};
 
 /// Whether each finished operation is told to the host, for `--explain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,10 @@ impl Init<'_> {
             }
             InitOp::Unshare { kinds } => clone::unshare(kinds.flags()).map_err(named("unshare")),
             InitOp::Fork { .. } => Ok(()),
-            InitOp::BecomeRoot => become_root(),
+            InitOp::BecomeRoot { groups } => become_root(*groups),
+            InitOp::RunOn { cpus } => {
+                rustix::thread::sched_setaffinity(None, &cpu_set(cpus)).map_err(named("sched_setaffinity"))
+            }
             InitOp::Announce { point } => {
                 send(self.socket, Message::Reached(*point), None).map_err(named("sendmsg"))
             }
@@ -198,11 +202,13 @@ impl Init<'_> {
     }
 }
 
-fn become_root() -> Result<(), Failure> {
-    // Where the map forbids setgroups(2) the groups of the caller stay; they mean nothing inside.
-    match rustix::thread::set_thread_groups(&[]) {
-        Ok(()) | Err(Errno::PERM) => {}
-        Err(errno) => return Err(named("setgroups")(errno)),
+fn become_root(groups: CallersGroups) -> Result<(), Failure> {
+    if groups == CallersGroups::Drop {
+        // Where the map forbids setgroups(2) the groups of the caller stay; they mean nothing inside.
+        match rustix::thread::set_thread_groups(&[]) {
+            Ok(()) | Err(Errno::PERM) => {}
+            Err(errno) => return Err(named("setgroups")(errno)),
+        }
     }
     let (gid, uid) = (Gid::ROOT, Uid::ROOT);
     rustix::thread::set_thread_res_gid(gid, gid, gid).map_err(named("setresgid"))?;

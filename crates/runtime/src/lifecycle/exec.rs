@@ -7,7 +7,7 @@ use palisade_oci::Process as ProcessSpec;
 use palisade_oci::state::Status;
 
 use super::{Container, home};
-use crate::compile::{self, ExecRequest};
+use crate::compile::{self, ExecRequest, Groups};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
 use crate::host::Host;
@@ -69,7 +69,7 @@ impl Container {
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
-            setgroups: allows_setgroups(pid),
+            groups: groups(pid).heeding(&self.record.annotations),
             home: home.as_deref(),
             preserve_fds: options.preserve_fds,
         };
@@ -97,9 +97,12 @@ impl Container {
 }
 
 /// Reads whether the user namespace of a process allows `setgroups(2)`, `user_namespaces(7)`.
-fn allows_setgroups(pid: i32) -> bool {
-    // A process that has gone meanwhile is told of where it is joined.
-    std::fs::read_to_string(format!("/proc/{pid}/setgroups")).is_ok_and(|word| word.trim() != "deny")
+fn groups(pid: i32) -> Groups {
+    match std::fs::read_to_string(format!("/proc/{pid}/setgroups")) {
+        Ok(word) if word.trim() != "deny" => Groups::Configured,
+        // A process that has gone meanwhile is told of where it is joined.
+        _ => Groups::Forbidden,
+    }
 }
 
 fn find_home(pid: i32, process: &ProcessSpec) -> Option<String> {

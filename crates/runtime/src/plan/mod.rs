@@ -245,6 +245,11 @@ pub enum HostOp {
         /// -1000 to 1000.
         value: i32,
     },
+    /// Goes to some CPUs for the time of the clone, whose process begins on them.
+    RunOn {
+        /// A bit for each CPU.
+        cpus: Vec<u64>,
+    },
     /// Writes `/proc/PID/timens_offsets`, before anybody is in the new time namespace.
     OffsetClocks {
         /// The lines of the file.
@@ -265,6 +270,17 @@ pub enum HostOp {
         /// The point.
         point: Point,
     },
+}
+
+/// What happens to the supplementary groups of whoever calls the runtime.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallersGroups {
+    /// They are dropped.
+    #[default]
+    Drop,
+    /// They stay, for files that only they can reach.
+    Keep,
 }
 
 /// One resource limit, `setrlimit(2)`.
@@ -305,8 +321,16 @@ pub enum InitOp {
         #[serde(serialize_with = "as_text")]
         kinds: Kinds,
     },
-    /// Becomes user 0 and group 0 of a user namespace, without other groups.
-    BecomeRoot,
+    /// Becomes user 0 and group 0 of a user namespace.
+    BecomeRoot {
+        /// What happens to the caller's supplementary groups.
+        groups: CallersGroups,
+    },
+    /// Runs on some CPUs from now on.
+    RunOn {
+        /// A bit for each CPU.
+        cpus: Vec<u64>,
+    },
     /// Tells the host that a point is reached.
     Announce {
         /// The point.
@@ -458,7 +482,7 @@ pub enum ExecOp {
     SetGroups {
         /// The group id.
         gid: u32,
-        /// The supplementary groups; none where the user namespace forbids setgroups(2).
+        /// The supplementary groups; none where the user namespace forbids setgroups(2) or the caller's stay.
         additional: Option<Vec<u32>>,
     },
     /// Sets the user id.

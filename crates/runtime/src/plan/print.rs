@@ -7,7 +7,7 @@ use palisade_sys::schedule::Attributes;
 use serde::Serialize;
 
 use super::shell::exec_shell;
-use super::{ExecOp, HostOp, InitOp, Plan, Point, Step};
+use super::{CallersGroups, ExecOp, HostOp, InitOp, Plan, Point, Step};
 use crate::compile::show_list;
 
 /// Whose list a step is of.
@@ -141,6 +141,7 @@ impl fmt::Display for HostOp {
             }
             Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
+            Self::RunOn { cpus } => write!(f, "go to the CPUs {} for the clone", show_list(cpus)),
             Self::OffsetClocks { lines } => {
                 write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
             }
@@ -158,7 +159,11 @@ impl fmt::Display for InitOp {
             Self::Unshare { kinds } => write!(f, "new namespaces {kinds}"),
             Self::Fork { kinds } if kinds.is_empty() => f.write_str("go on in a new process"),
             Self::Fork { kinds } => write!(f, "go on in a new process with new namespaces {kinds}"),
-            Self::BecomeRoot => f.write_str("become user 0 inside"),
+            Self::BecomeRoot { groups: CallersGroups::Drop } => f.write_str("become user 0 inside"),
+            Self::BecomeRoot { groups: CallersGroups::Keep } => {
+                f.write_str("become user 0 inside and keep the caller's groups")
+            }
+            Self::RunOn { cpus } => write!(f, "run on the CPUs {}", show_list(cpus)),
             Self::Announce { point } => write!(f, "tell the host: ready for {point}"),
             Self::Await { point } => write!(f, "wait for the host: {point}"),
             Self::JoinGroup => f.write_str("join the v1 cgroups"),

@@ -4,7 +4,7 @@ use palisade_cgroup::Recipe;
 use palisade_namespace::{IdKind, Kinds};
 use palisade_sys::schedule::Attributes;
 
-use super::{ExecOp, HostOp, InitOp, Plan, Slot, Text};
+use super::{CallersGroups, ExecOp, HostOp, InitOp, Plan, Slot, Text};
 
 impl Plan {
     /// The clone: a shell beside this one, whose number the commands after it use.
@@ -63,6 +63,7 @@ impl Plan {
                 .collect(),
             HostOp::Schedule { attributes } => vec![schedule_shell(attributes).replace("$$", "$init")],
             HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
+            HostOp::RunOn { cpus } => vec![run_on_shell(cpus)],
             HostOp::OffsetClocks { lines } => {
                 let lines = lines.trim_end().replace('\n', "\\n");
                 vec![format!("printf '{lines}\\n' > /proc/$init/timens_offsets")]
@@ -90,7 +91,13 @@ impl Plan {
             InitOp::Join { slot, kinds } => vec![self.join_shell(*slot, *kinds)],
             InitOp::Unshare { kinds } => vec![format!("unshare {}", options(*kinds))],
             InitOp::Fork { kinds } => vec![format!("unshare --fork {}", options(*kinds))],
-            InitOp::BecomeRoot => vec!["setpriv --reuid 0 --regid 0 --clear-groups".to_owned()],
+            InitOp::BecomeRoot { groups: CallersGroups::Drop } => {
+                vec!["setpriv --reuid 0 --regid 0 --clear-groups".to_owned()]
+            }
+            InitOp::BecomeRoot { groups: CallersGroups::Keep } => {
+                vec!["setpriv --reuid 0 --regid 0 --keep-groups".to_owned()]
+            }
+            InitOp::RunOn { cpus } => vec![run_on_shell(cpus)],
             InitOp::JoinGroup => match &self.group {
                 Some(recipe) => recipe
                     .tasks()
@@ -190,6 +197,10 @@ fn long_option(name: &str) -> &str {
 
 fn number(slot: Slot) -> usize {
     slot.0 + 3
+}
+
+fn run_on_shell(cpus: &[u64]) -> String {
+    format!("taskset --cpu-list --pid {} $$", crate::compile::show_list(cpus))
 }
 
 /// Writes a memory policy as numactl(8) takes it, which has a word for the common ones.

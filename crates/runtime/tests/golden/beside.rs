@@ -3,7 +3,7 @@
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
 use palisade_runtime::ContainerId;
-use palisade_runtime::compile::{self, ExecRequest, Keyring};
+use palisade_runtime::compile::{self, ExecRequest, Groups, Keyring};
 
 use crate::machines::Machine;
 use crate::{compare, config, print, report};
@@ -40,7 +40,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         pid: PID,
         kinds,
         in_group: true,
-        setgroups: true,
+        groups: Groups::Configured,
         home: None,
         preserve_fds: 0,
     }
@@ -72,7 +72,7 @@ fn exec() {
     let own_user = plain_kinds().with(Kind::User);
     let outside = ExecRequest {
         in_group: false,
-        setgroups: false,
+        groups: Groups::Forbidden,
         home: Some("/root"),
         preserve_fds: 3,
         ..request(process(&base), None, own_user)

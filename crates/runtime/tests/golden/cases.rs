@@ -19,6 +19,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("terminal", &[Machine::V2]),
     ("names", &[Machine::V2]),
     ("execution", &[Machine::V2]),
+    ("groups-kept", &[Machine::V2, Machine::User]),
     ("clocks", &[Machine::V2, Machine::User]),
     ("sysctl", &[Machine::V2]),
     ("protected", &[Machine::V2]),

@@ -85,12 +85,11 @@ const PROCESS: &[Case] = &[
         &["/process/consoleSize: a terminal has at most 65535 rows and columns"],
     ),
     (
-        r#"{"process":{"apparmorProfile":"docker-default","selinuxLabel":"system_u:x","execCPUAffinity":{"initial":"0"}}}"#,
+        r#"{"process":{"apparmorProfile":"docker-default","selinuxLabel":"system_u:x"}}"#,
         V2,
         &[
             "/process/apparmorProfile: a security label is not supported by this version of palisade",
             "/process/selinuxLabel: a security label is not supported by this version of palisade",
-            "/process/execCPUAffinity: CPU affinity of an exec is not supported by this version of palisade",
         ],
     ),
     (
