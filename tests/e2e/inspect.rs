@@ -115,7 +115,7 @@ fn features_says_what_there_is() {
     assert_eq!(linux["seccomp"]["enabled"], true);
     assert!(has(&linux["seccomp"]["actions"], "SCMP_ACT_ERRNO"), "{said}");
     assert!(!has(&linux["seccomp"]["actions"], "SCMP_ACT_NOTIFY"), "what is refused is not offered: {said}");
-    assert_eq!(linux["cgroup"]["systemd"], false);
+    assert_eq!(linux["cgroup"]["systemd"], true);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::{Controller, Error, ErrorKind, Group, Recipe, Version, file};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// The mode of a new directory, less the umask.
 const MODE: Mode = Mode::from_raw_mode(0o755);
@@ -61,13 +62,38 @@ impl Recipe {
         Ok(Group { anchor, anchor_path: self.anchor.clone(), path: self.path.clone(), places })
     }
 
+    /// Takes the group to be wherever the recipe says, without a look: enough for [`Group::adopt`] and to remove it.
+    ///
+    /// # Errors
+    /// Fails if the directory that holds the mounts cannot be opened.
+    pub fn claim(&self) -> Result<Group, Error> {
+        let mut group = self.empty()?;
+        group.places = self.directories.iter().cloned().map(Some).collect();
+        Ok(group)
+    }
+
     fn fill(&self, group: &mut Group, versions: &[Version], made: &mut Made) -> Result<(), Error> {
+        self.make_all(group, versions, None, made)?;
+        if versions.contains(&Version::V2) {
+            self.enable(group)?;
+        }
+        self.prepare(group, versions, made)
+    }
+
+    /// Makes the directories; one that is there may hold `inhabitant` and nobody else.
+    fn make_all(
+        &self,
+        group: &mut Group,
+        versions: &[Version],
+        inhabitant: Option<Pid>,
+        made: &mut Made,
+    ) -> Result<(), Error> {
         let mut denied = None;
         for (index, directory) in self.directories.iter().enumerate() {
             if !versions.contains(&directory.version) {
                 continue;
             }
-            let place = match make_directory(group, directory, made) {
+            let place = match make_directory(group, directory, inhabitant, made) {
                 Ok(()) => Some(directory.clone()),
                 Err(error) if directory.need == Need::Optional && error.kind() == ErrorKind::Denied => {
                     denied = Some(error);
@@ -82,11 +108,19 @@ impl Recipe {
         if let Some(error) = denied.filter(|_| group.places.iter().all(Option::is_none)) {
             return Err(error);
         }
-        if let Some(enable) = self.enable.as_ref().filter(|_| versions.contains(&Version::V2))
+        Ok(())
+    }
+
+    fn enable(&self, group: &Group) -> Result<(), Error> {
+        if let Some(enable) = &self.enable
             && let Some(Some(directory)) = group.places.get(enable.directory)
         {
             enable_controllers(group, directory, enable)?;
         }
+        Ok(())
+    }
+
+    fn prepare(&self, group: &Group, versions: &[Version], made: &Made) -> Result<(), Error> {
         let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
         let prepare: Vec<Setting> = self.prepare.iter().filter(of_these).cloned().collect();
         run(group, &prepare, &made.0)
@@ -100,6 +134,27 @@ impl Group {
     /// As for [`Recipe::make_directories`]; what this call made is removed.
     pub fn make_v1(&mut self, recipe: &Recipe) -> Result<(), Error> {
         self.make(recipe, &[Version::V1]).map(drop)
+    }
+
+    /// Makes what is missing of a group that somebody else has made for the process `pid`, and moves the process in.
+    ///
+    /// The group is one of [`Recipe::claim`]. The process comes before the controllers: those of a v2 group that it is
+    /// moved out of can only be passed on when that is empty.
+    ///
+    /// # Errors
+    /// As for [`Recipe::make_directories`] and [`Group::attach`]; what was made stays, for [`Group::remove`].
+    pub fn adopt(&mut self, recipe: &Recipe, pid: Pid) -> Result<(), Error> {
+        let mut made = Made::default();
+        recipe.make_all(self, &[Version::V1, Version::V2], Some(pid), &mut made)?;
+        recipe.prepare(self, &[Version::V1], &made)?;
+        let value = pid.as_raw_nonzero().to_string();
+        for directory in self.directories() {
+            if !self.members_in(directory, "cgroup.procs")?.contains(&pid) {
+                self.write_in(directory, "cgroup.procs", &value)?;
+            }
+        }
+        recipe.enable(self)?;
+        recipe.prepare(self, &[Version::V2], &made)
     }
 
     fn make(&mut self, recipe: &Recipe, versions: &[Version]) -> Result<Made, Error> {
@@ -128,7 +183,12 @@ impl Made {
 }
 
 /// Makes one directory, and its parents only if they turn out to be missing.
-fn make_directory(group: &Group, directory: &Directory, made: &mut Made) -> Result<(), Error> {
+fn make_directory(
+    group: &Group,
+    directory: &Directory,
+    inhabitant: Option<Pid>,
+    made: &mut Made,
+) -> Result<(), Error> {
     let fail = |path: &str, errno| {
         let error = Error::call("mkdir", group.full(path), errno);
         match crate::hint::for_mkdir(errno) {
@@ -138,7 +198,7 @@ fn make_directory(group: &Group, directory: &Directory, made: &mut Made) -> Resu
     };
     match make_one(group, &directory.path, made) {
         Ok(()) => Ok(()),
-        Err(Errno::EXIST) => refuse_occupied(group, directory),
+        Err(Errno::EXIST) => refuse_occupied(group, directory, inhabitant),
         Err(Errno::NOENT) => {
             // The mount point itself is there.
             for above in ancestors(directory).skip(1) {
@@ -159,8 +219,9 @@ fn make_one(group: &Group, path: &str, made: &mut Made) -> Result<(), Errno> {
     Ok(())
 }
 
-fn refuse_occupied(group: &Group, directory: &Directory) -> Result<(), Error> {
-    let holders = group.members_in(directory, "cgroup.procs")?;
+fn refuse_occupied(group: &Group, directory: &Directory, inhabitant: Option<Pid>) -> Result<(), Error> {
+    let mut holders = group.members_in(directory, "cgroup.procs")?;
+    holders.retain(|pid| Some(*pid) != inhabitant);
     let Some(first) = holders.first() else {
         return Ok(());
     };

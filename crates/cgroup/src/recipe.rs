@@ -187,9 +187,19 @@ impl Recipe {
 
     /// Returns the commands that make the group in the hierarchies of some versions, so that a process can enter.
     pub fn making_commands(&self, versions: &[Version]) -> Vec<String> {
+        let mut commands = self.directory_commands(versions);
+        commands.extend(self.enabling_commands(versions));
+        commands.extend(self.preparing_commands(versions));
+        commands
+    }
+
+    fn directory_commands(&self, versions: &[Version]) -> Vec<String> {
         let directories = self.directories.iter().filter(|directory| versions.contains(&directory.version));
-        let mut commands: Vec<String> =
-            directories.map(|d| format!("mkdir -p {}", self.at(&d.path))).collect();
+        directories.map(|directory| format!("mkdir -p {}", self.at(&directory.path))).collect()
+    }
+
+    fn enabling_commands(&self, versions: &[Version]) -> Vec<String> {
+        let mut commands = Vec::new();
         if let Some(enable) = self.enable.as_ref().filter(|_| versions.contains(&Version::V2)) {
             let words: Vec<String> =
                 enable.required.iter().chain(&enable.wanted).map(|c| format!("+{c}")).collect();
@@ -198,8 +208,23 @@ impl Recipe {
                 commands.push(format!("echo {} > {file}", words.join(" ")));
             }
         }
+        commands
+    }
+
+    fn preparing_commands(&self, versions: &[Version]) -> Vec<String> {
         let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
-        commands.extend(self.setting_commands(self.prepare.iter().filter(of_these)));
+        self.setting_commands(self.prepare.iter().filter(of_these)).collect()
+    }
+
+    /// Returns the commands that make what is missing of a group which somebody else has made, and move the process in
+    /// whose number the shell has as `$init`.
+    pub fn entering_commands(&self) -> Vec<String> {
+        let versions = [Version::V1, Version::V2];
+        let mut commands = self.directory_commands(&versions);
+        commands.extend(self.preparing_commands(&versions));
+        let files = self.directories.iter().map(|directory| self.at(&join(&directory.path, "cgroup.procs")));
+        commands.extend(files.map(|file| format!("echo $init > {file}")));
+        commands.extend(self.enabling_commands(&versions));
         commands
     }
 

@@ -56,8 +56,8 @@ fn cgroup(layout: &Layout) -> CgroupFeatures {
     CgroupFeatures {
         v1: Some(true),
         v2: Some(true),
-        systemd: Some(false),
-        systemd_user: Some(false),
+        systemd: Some(true),
+        systemd_user: Some(true),
         rdma: Some(rdma),
     }
 }

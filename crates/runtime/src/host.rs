@@ -7,6 +7,7 @@ use palisade_namespace::{MapFacts, Rights, Who, find_helpers, read_subids};
 use rustix::thread::CapabilitySet;
 
 use crate::error::{During, Error, Result};
+use crate::scope::Systemd;
 
 /// The oldest kernel whose calls every start uses: `mount_setattr(2)` of 5.12.
 const OLDEST_KERNEL: (u32, u32) = (5, 12);
@@ -28,6 +29,8 @@ pub struct Host {
     pub delegation: Delegation,
     /// What maps of ids this user may write.
     pub maps: MapFacts,
+    /// The systemd that makes cgroups, where it was asked.
+    pub systemd: Option<Systemd>,
 }
 
 /// Where this process may make cgroups.
@@ -71,7 +74,18 @@ impl Host {
             delegation,
             maps: map_facts(uid, gid, capabilities)?,
             cgroups,
+            systemd: None,
         })
+    }
+
+    /// Asks the systemd that is to make cgroups where its units are. A start that does without systemd does without
+    /// this.
+    ///
+    /// # Errors
+    /// No systemd of this user, one that gives no answer within some seconds, or one older than 244.
+    pub fn ask_systemd(&mut self) -> Result<()> {
+        self.systemd = Some(Systemd::ask()?);
+        Ok(())
     }
 
     /// Tells whether it holds a capability, by number.

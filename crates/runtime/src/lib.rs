@@ -23,6 +23,7 @@ mod init;
 mod launch;
 mod lifecycle;
 mod record;
+mod scope;
 mod socket;
 mod terminal;
 
@@ -37,5 +38,6 @@ pub use lifecycle::{
     parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record};
+pub use scope::{Scope, Systemd, Unit, Whose};
 pub use socket::{PidfdOf, send_master, send_pidfd};
 pub use terminal::Relay;

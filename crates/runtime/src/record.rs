@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::compile::Keyring;
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::id::ContainerId;
+use crate::scope::Unit;
 
 /// The FIFO that `start` writes a byte to.
 pub(crate) const GO_FIFO: &str = "start";
@@ -48,6 +49,9 @@ pub struct Record {
     /// Its cgroup.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<GroupPath>,
+    /// The unit of systemd that the cgroup is of, where systemd made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Unit>,
     /// The kinds of namespace that are not the host's, by their OCI names.
     pub namespaces: Vec<String>,
     /// The user that made it.

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use palisade_cgroup::GroupPath;
+use palisade_cgroup::{Group, GroupPath, Layout, Limits};
 use palisade_systemd::{Instance, Manager, Property, Value};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::compile::properties;
 use crate::error::{Error, Result};
 
 /// The oldest systemd that knows all properties that are used here.
@@ -38,6 +39,8 @@ pub struct Unit {
     pub of: Whose,
     /// Its name.
     pub name: String,
+    /// Its group.
+    pub group: GroupPath,
 }
 
 /// A scope that is to be made.
@@ -68,27 +71,56 @@ impl Systemd {
             "" | "/" => Ok(GroupPath::root()),
             path => GroupPath::new(path),
         };
-        let base = base.map_err(|error| Error::new(format!("systemd says that its group is {group:?}: {error}")))?;
+        let base =
+            base.map_err(|error| Error::new(format!("systemd says that its group is {group:?}: {error}")))?;
         Ok(Self { whose, base })
     }
 }
 
 impl Whose {
+    /// The words of a call of `busctl(1)` to this systemd, but for the method.
+    fn shell(self) -> String {
+        let user = if self == Self::User { " --user" } else { "" };
+        format!(
+            "busctl{user} call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager"
+        )
+    }
+
     pub(crate) fn connect(self) -> Result<Manager> {
         let instance = match self {
             Self::System => Instance::System,
             Self::User => Instance::User,
         };
         Manager::connect(instance).map_err(|error| {
-            Error::from(error).hint("leave the systemd cgroup driver out, and cgroups are made in their file system")
+            Error::from(error)
+                .hint("leave the systemd cgroup driver out, and cgroups are made in their file system")
         })
     }
 }
 
 impl Unit {
-    /// Stops the unit and has systemd forget it; fine where it is gone.
-    pub(crate) fn stop(&self) -> Result<()> {
-        Ok(self.of.connect()?.stop(&self.name)?)
+    /// Tells systemd of new limits, which it would otherwise write over one day.
+    pub(crate) fn update(&self, limits: &Limits, layout: &Layout) -> Result<()> {
+        let list = properties::of_limits(limits, layout);
+        match list.is_empty() {
+            true => Ok(()),
+            false => Ok(self.of.connect()?.set_properties(&self.name, &list)?),
+        }
+    }
+
+    /// Removes the unit, whose processes are dead, and its group with all that is below it; fine where it is gone.
+    pub(crate) fn remove(&self, manager: &mut Manager) -> Result<()> {
+        // Of some hierarchies systemd knows nothing.
+        Group::unchecked(&Layout::detect()?, &self.group)?.remove()?;
+        Ok(manager.stop(&self.name)?)
+    }
+}
+
+impl Unit {
+    /// The call of `busctl(1)` that moves the process into the unit.
+    pub(crate) fn attach_shell(&self, below: &str) -> String {
+        let below = if below.is_empty() { "''" } else { below };
+        format!("{} AttachProcessesToUnit ssau {} {below} 1 $init", self.of.shell(), self.name)
     }
 }
 
@@ -110,10 +142,9 @@ impl Scope {
     /// The call of `busctl(1)` that would do the same.
     pub(crate) fn shell(&self) -> String {
         let properties: Vec<String> = self.properties.iter().map(ToString::to_string).collect();
-        let user = if self.unit.of == Whose::User { " --user" } else { "" };
         format!(
-            "busctl{user} call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager \
-             StartTransientUnit 'ssa(sv)a(sa(sv))' {} fail {} {} PIDs au 1 $init 0",
+            "{} StartTransientUnit 'ssa(sv)a(sa(sv))' {} fail {} {} PIDs au 1 $init 0",
+            self.unit.of.shell(),
             self.unit.name,
             properties.len() + 1,
             properties.join(" "),

@@ -85,7 +85,8 @@ impl Manager {
             Value::Array("(sv)".to_owned(), fields),
             Value::Array("(sa(sv))".to_owned(), Vec::new()),
         ];
-        self.job("StartTransientUnit", unit, &body)
+        self.job("StartTransientUnit", unit, &body)?;
+        self.settle()
     }
 
     /// Moves processes into a unit, or into a group below it; kernel and user permitting, systemd 238.
@@ -101,14 +102,15 @@ impl Manager {
         self.call("AttachProcessesToUnit", &body).map(drop)
     }
 
-    /// Changes properties of a unit until it or the machine stops.
+    /// Changes properties of a unit until it or the machine stops, and waits until systemd has written them.
     ///
     /// # Errors
     /// A unit that is not there, or a property that cannot be changed.
     pub fn set_properties(&mut self, unit: &str, properties: &[Property]) -> Result<(), Error> {
         let fields = properties.iter().map(Property::field).collect();
         let body = [Value::Text(unit.to_owned()), Value::Bool(true), Value::Array("(sv)".to_owned(), fields)];
-        self.call("SetUnitProperties", &body).map(drop)
+        self.call("SetUnitProperties", &body)?;
+        self.settle()
     }
 
     /// Stops a unit, waits until it has stopped, and has systemd forget that it may have failed; fine where there is
@@ -127,6 +129,11 @@ impl Manager {
             Err(error) if !is_gone(&error) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// Waits until systemd has written what it has queued for cgroups: it does that before it looks at the next call.
+    fn settle(&mut self) -> Result<(), Error> {
+        self.send("org.freedesktop.DBus.Peer", "Ping", &[]).map(drop)
     }
 
     /// Makes a call that begins a job, and waits for the job's end.

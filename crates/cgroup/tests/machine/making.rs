@@ -181,3 +181,24 @@ fn a_child_that_cannot_enter_is_explained() {
     };
     assert!(error.ends_with("ENOSPC (the group's cpuset has no CPUs or no memory nodes)"), "{error}");
 }
+
+#[test]
+fn a_group_that_others_made_is_adopted() {
+    let Some(layout) = layout("adopted") else { return };
+    let recipe = Recipe::new(&layout, &path("adopted"), &Limits::default()).unwrap();
+    let mut guard = Guard(recipe.claim().unwrap());
+    let child = Shell(Command::new("sleep").arg("60").spawn().unwrap());
+    let pid = child.pid().as_raw_nonzero().to_string();
+    // As systemd leaves it: one directory of several, with the process in it.
+    let first = guard.0.directories().next().unwrap().clone();
+    std::fs::create_dir(recipe.anchor.join(&first.path)).unwrap();
+    guard.0.write_in(&first, "cgroup.procs", &pid).unwrap();
+    guard.0.adopt(&recipe, child.pid()).unwrap();
+    for directory in guard.0.directories() {
+        assert_eq!(guard.0.read_in(directory, "cgroup.procs").unwrap().trim(), pid, "{directory:?}");
+    }
+    let other = Shell(Command::new("sleep").arg("60").spawn().unwrap());
+    let error = recipe.claim().unwrap().adopt(&recipe, other.pid()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Occupied, "{error}");
+    drop(child);
+}

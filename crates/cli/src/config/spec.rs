@@ -206,6 +206,7 @@ pub(crate) mod tests {
                 subgid: Vec::new(),
                 helpers: None,
             },
+            systemd: None,
         }
     }
 

@@ -4,8 +4,9 @@ use palisade_cgroup::{GroupPath, Limits, Recipe, Version};
 use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::Spec;
 
-use super::{Draft, Request, limits};
+use super::{Draft, Driver, Request, limits, scope};
 use crate::host::Delegation;
+use crate::scope::Whose;
 
 const CAP_SYS_ADMIN: u8 = 21;
 
@@ -13,7 +14,12 @@ const CAP_SYS_ADMIN: u8 = 21;
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {
     let mut limits = limits::read(draft, spec);
     drop_device_rules(draft, &mut limits);
-    if draft.host.delegation == Delegation::Nowhere {
+    if request.driver == Driver::Disabled {
+        refuse_limits(draft, limits);
+        return None;
+    }
+    let by_systemd = request.driver == Driver::Systemd;
+    if draft.host.delegation == Delegation::Nowhere && !by_systemd {
         if limits != Limits::default() {
             draft.violations.add(
                 "/linux/resources",
@@ -23,9 +29,12 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
         }
         return None;
     }
-    let path = path(draft, spec, request)?;
+    let path = match request.driver {
+        Driver::Systemd => scope::plan(draft, spec, request, &limits)?,
+        _ => path(draft, spec, request)?,
+    };
     match Recipe::new(&draft.host.cgroups, &path, &limits) {
-        Ok(recipe) if matches!(draft.host.delegation, Delegation::Group(_)) => {
+        Ok(recipe) if matches!(draft.host.delegation, Delegation::Group(_)) && !by_systemd => {
             // What was given to this user is in the v2 tree.
             draft.plan.group = Some(recipe.without_optional(Version::V1));
         }
@@ -39,10 +48,22 @@ pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) ->
 
 /// Leaves out the device rules of a user, who could not attach a program; such a user's container is not root's either.
 pub(super) fn drop_device_rules(draft: &mut Draft<'_>, limits: &mut Limits) {
-    if !draft.host.holds(CAP_SYS_ADMIN) && limits.devices.take().is_some() {
+    let of_user = draft.host.systemd.as_ref().is_some_and(|systemd| systemd.whose == Whose::User);
+    if (of_user || !draft.host.holds(CAP_SYS_ADMIN)) && limits.devices.take().is_some() {
         let message =
             "only root can set device rules; a user's container reaches the devices that the user does";
         draft.warnings.push(format!("/linux/resources/devices: not set, {message}"));
+    }
+}
+
+/// Without a group nothing can be limited. Device rules are in every usual configuration, and so no reason to refuse it.
+fn refuse_limits(draft: &mut Draft<'_>, mut limits: Limits) {
+    if limits.devices.take().is_some() {
+        draft.warnings.push("/linux/resources/devices: not set, as the container gets no cgroup".to_owned());
+    }
+    if limits != Limits::default() {
+        let message = "limits need a cgroup, and with the cgroup manager disabled none is made";
+        draft.violations.add("/linux/resources", message);
     }
 }
 
@@ -52,7 +73,8 @@ fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Gro
     let path = match spec.linux.cgroups_path.as_str() {
         "" => base.join(&format!("palisade-{}", request.id)),
         path if path.contains(':') && !path.starts_with('/') => {
-            draft.violations.unsupported(POINTER, "a path of systemd's form slice:prefix:name");
+            let message = "a path of systemd's form slice:prefix:name needs the systemd cgroup driver: --systemd-cgroup";
+            draft.violations.add(POINTER, message);
             return None;
         }
         path if path.starts_with('/') => GroupPath::new(path),
@@ -79,9 +101,9 @@ fn base(draft: &Draft<'_>) -> GroupPath {
     }
 }
 
-/// Tells whether the group has directories in v1 hierarchies.
-pub(super) fn has_v1(draft: &Draft<'_>) -> bool {
-    draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1))
+/// Tells whether init joins groups in v1 hierarchies; where systemd makes them, it is moved.
+pub(super) fn joins_v1(draft: &Draft<'_>) -> bool {
+    draft.scope.is_none() && draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1))
 }
 
 /// Tells whether init joins the v1 groups before it does anything else. In a user namespace it becomes a user who may

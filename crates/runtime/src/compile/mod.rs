@@ -19,6 +19,8 @@ mod list;
 mod mounts;
 mod namespaces;
 mod process;
+pub(crate) mod properties;
+mod scope;
 mod seccomp;
 mod unsupported;
 mod update;
@@ -42,6 +44,7 @@ pub use violation::{Violation, Violations};
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::plan::{CallersGroups, HookKind, HostOp, InitOp, Origin, Plan, Point, Slot, Step, Text};
+use crate::scope::{Scope, Unit};
 
 /// The annotation of crun that keeps the caller's supplementary groups; its value says nothing.
 pub(crate) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
@@ -116,6 +119,17 @@ impl Keyring {
     }
 }
 
+/// Who makes the container's cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Driver {
+    /// The runtime, in the cgroup file system.
+    FileSystem,
+    /// systemd, as the scope of a unit; see [`Host::ask_systemd`].
+    Systemd,
+    /// Nobody: the container stays in the caller's.
+    Disabled,
+}
+
 /// What a plan depends on beside specification and host.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
@@ -137,6 +151,8 @@ pub struct Request<'a> {
     pub loopback: Loopback,
     /// Which session keyring the container gets.
     pub keyring: Keyring,
+    /// Who makes the cgroup.
+    pub driver: Driver,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.
@@ -150,6 +166,8 @@ pub struct Compiled {
     pub root: PathBuf,
     /// The path of the cgroup, where one is made.
     pub group: Option<GroupPath>,
+    /// The unit of systemd that the group is of, where systemd makes it.
+    pub unit: Option<Unit>,
 }
 
 /// Works out how to make a container.
@@ -166,7 +184,7 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     furnish::plan(&mut draft, spec, &namespaces, &mut moves);
     let process = process::read(&mut draft, spec, &namespaces, request);
 
-    if group::has_v1(&draft) && group::joins_at_once(&namespaces) {
+    if group::joins_v1(&draft) && group::joins_at_once(&namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.early.clone());
@@ -187,6 +205,8 @@ struct Draft<'a> {
     slots: usize,
     warnings: Vec<String>,
     violations: Violations,
+    /// What systemd is to make of the group.
+    scope: Option<Scope>,
 }
 
 impl<'a> Draft<'a> {
@@ -198,6 +218,7 @@ impl<'a> Draft<'a> {
             slots: 0,
             warnings: Vec::new(),
             violations: Violations::default(),
+            scope: None,
         }
     }
 
@@ -234,16 +255,19 @@ impl<'a> Draft<'a> {
             return Err(self.violations);
         }
         self.plan.init = self.init;
-        Ok(Compiled { plan: self.plan, warnings: self.warnings, root, group })
+        let unit = self.scope.map(|scope| scope.unit);
+        Ok(Compiled { plan: self.plan, warnings: self.warnings, root, group, unit })
     }
 }
 
 /// Lists the host's work beside init: ids, cgroup, limits, hooks.
 ///
 /// The v1 directories are made while init mounts, unless it joins them at once; a v2 group has to be there before the
-/// clone.
+/// clone, unless it is systemd that makes it, which has to be given the process.
 fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespaces: &Namespaces) {
-    let has = |version| draft.plan.group.as_ref().is_some_and(|group| group.has_version(version));
+    let by_systemd = draft.scope.is_some();
+    let has =
+        |version| !by_systemd && draft.plan.group.as_ref().is_some_and(|group| group.has_version(version));
     let (has_v1, has_v2) = (has(Version::V1), has(Version::V2));
     if has_v2 {
         draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V2 });
@@ -263,6 +287,11 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
     }
     if has_v1 && !joins_at_once {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
+    }
+    if let Some(scope) = draft.scope.clone() {
+        // It cannot be without a process.
+        draft.beside("/linux/cgroupsPath", HostOp::StartScope(scope));
+        draft.beside("/linux/cgroupsPath", HostOp::EnterGroup);
     }
     // Whoever finds the process on record takes the group for the container's and may kill all in it.
     draft.beside("", HostOp::Record);

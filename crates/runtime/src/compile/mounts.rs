@@ -122,7 +122,7 @@ fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<O
 
 fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
     draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
-    if group::has_v1(draft) && !group::joins_at_once(namespaces) {
+    if group::joins_v1(draft) && !group::joins_at_once(namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.in_group);

@@ -148,7 +148,9 @@ fn of_file(key: &str, value: &str) -> Vec<Property> {
             quota(limit, words.next().and_then(|digits| digits.parse().ok()))
         }
         "cpuset.cpus" => bits(value).map(|mask| Property::new("AllowedCPUs", mask)).into_iter().collect(),
-        "cpuset.mems" => bits(value).map(|mask| Property::new("AllowedMemoryNodes", mask)).into_iter().collect(),
+        "cpuset.mems" => {
+            bits(value).map(|mask| Property::new("AllowedMemoryNodes", mask)).into_iter().collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -156,7 +158,10 @@ fn of_file(key: &str, value: &str) -> Vec<Property> {
 /// systemd's list allows and never denies, so an allowed device of which a later rule denies something is left out.
 fn of_devices(policy: &DevicePolicy) -> Vec<Property> {
     let is_all = |rule: &DeviceRule| {
-        rule.kind == DeviceKind::All && rule.major.is_none() && rule.minor.is_none() && rule.access == Access::ALL
+        rule.kind == DeviceKind::All
+            && rule.major.is_none()
+            && rule.minor.is_none()
+            && rule.access == Access::ALL
     };
     let start = policy.rules.iter().rposition(is_all);
     let verdict = start.and_then(|index| policy.rules.get(index)).map_or(policy.default, |rule| rule.verdict);
@@ -217,12 +222,17 @@ mod tests {
             ["CPUQuotaPerSecUSec t 30000", "CPUQuotaPeriodUSec t 50000"]
         );
         assert_eq!(told(Limit::Max, None), ["CPUQuotaPerSecUSec t 18446744073709551615"]);
-        assert_eq!(told(Limit::Value(u64::MAX), Some(1)), ["CPUQuotaPerSecUSec t 18446744073709551615", "CPUQuotaPeriodUSec t 1"]);
+        assert_eq!(
+            told(Limit::Value(u64::MAX), Some(1)),
+            ["CPUQuotaPerSecUSec t 18446744073709551615", "CPUQuotaPeriodUSec t 1"]
+        );
     }
 
     #[test]
     fn sets_of_cpus_are_masks() {
-        for (list, mask) in [("0", "ay 1 1"), ("0-2,5", "ay 1 39"), ("8", "ay 2 0 1"), ("0-15", "ay 2 255 255")] {
+        for (list, mask) in
+            [("0", "ay 1 1"), ("0-2,5", "ay 1 39"), ("8", "ay 2 0 1"), ("0-15", "ay 2 255 255")]
+        {
             assert_eq!(bits(list).map(|value| value.to_string()).as_deref(), Some(mask), "{list}");
         }
         for list in ["x", "3-1", "0-99999999"] {
@@ -245,7 +255,9 @@ mod tests {
 
     #[test]
     fn a_device_that_is_denied_again_is_not_allowed() {
-        let rule = |text: &str, verdict| text.parse::<palisade_cgroup::device::DevicePattern>().unwrap().rule(verdict);
+        let rule = |text: &str, verdict| {
+            text.parse::<palisade_cgroup::device::DevicePattern>().unwrap().rule(verdict)
+        };
         let policy = DevicePolicy {
             default: Verdict::Deny,
             rules: vec![

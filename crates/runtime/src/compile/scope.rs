@@ -31,12 +31,13 @@ pub(super) fn plan(
         return None;
     };
     if systemd.whose == Whose::User && !draft.host.cgroups.is_pure_v2() {
-        let message = "a user's systemd is given no controllers where some are in v1 hierarchies";
-        draft.violations.unsupported(POINTER, message);
+        let message = "a user's systemd is given no controllers where some are in v1 hierarchies: leave --systemd-cgroup out";
+        draft.violations.add(POINTER, message);
         return None;
     }
-    let made = names(systemd, spec, request).and_then(|names| Ok((group(systemd, &names, spec)?, names)));
-    let (group, names) = match made {
+    let annotated = annotated(draft, spec);
+    let made = names(systemd, spec, request).and_then(|names| Ok((groups(systemd, &names, spec)?, names)));
+    let ((scope, group), names) = match made {
         Ok(made) => made,
         Err(message) => {
             draft.violations.add(POINTER, message);
@@ -46,8 +47,8 @@ pub(super) fn plan(
     let mut list = describe(&names, request);
     list.extend(properties::accounting(&draft.host.cgroups));
     list.extend(properties::of_limits(limits, &draft.host.cgroups));
-    list.extend(annotated(draft, spec));
-    let unit = Unit { of: systemd.whose, name: names.unit };
+    list.extend(annotated);
+    let unit = Unit { of: systemd.whose, name: names.unit, group: scope };
     draft.scope = Some(Scope { unit, properties: list });
     Some(group)
 }
@@ -71,13 +72,17 @@ fn names(systemd: &Systemd, spec: &Spec, request: &Request<'_>) -> Result<Names,
     Ok(Names { slice: slice.to_owned(), unit: unit::scope(prefix, name)? })
 }
 
-fn group(systemd: &Systemd, names: &Names, spec: &Spec) -> Result<GroupPath, String> {
+/// Returns the scope's group, and the container's, which may be one below it.
+fn groups(systemd: &Systemd, names: &Names, spec: &Spec) -> Result<(GroupPath, GroupPath), String> {
     let slices = unit::slice_path(&names.slice)?;
     let below = if slices.is_empty() { names.unit.clone() } else { format!("{slices}/{}", names.unit) };
     let scope = systemd.base.join(&below).map_err(|error| error.to_string())?;
     match spec.annotations.get(SUBGROUP).map(String::as_str) {
-        None | Some("") => Ok(scope),
-        Some(name) => scope.join(name).map_err(|error| format!("annotation {SUBGROUP}: {error}")),
+        None | Some("") => Ok((scope.clone(), scope)),
+        Some(name) => {
+            let group = scope.join(name).map_err(|error| format!("annotation {SUBGROUP}: {error}"))?;
+            Ok((scope, group))
+        }
     }
 }
 
@@ -141,21 +146,23 @@ fn microseconds(seconds: &Value) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::property;
 
     #[test]
     fn annotations_become_properties() {
-        for (name, text, property) in [
+        for (name, text, told) in [
             ("TimeoutStopSec", "5", "TimeoutStopUSec t 5000000"),
             ("TimeoutStopUSec", "uint64 7", "TimeoutStopUSec t 7"),
             ("RuntimeMaxSec", "0.5", "RuntimeMaxUSec t 500000"),
             ("CollectMode", "'inactive'", "CollectMode s inactive"),
             ("After", "['a.service']", "After as 1 a.service"),
         ] {
-            assert_eq!(super::property(name, text).map(|p| p.to_string()).as_deref(), Ok(property));
+            assert_eq!(property(name, text).map(|p| p.to_string()).as_deref(), Ok(told));
         }
-        for (name, text) in [("", "1"), ("A1b", "1"), ("TimeoutStopSec", "'x'"), ("TimeoutStopSec", "-1"), ("Slice", "a b")] {
-            assert!(super::property(name, text).is_err(), "{name} {text}");
+        for (name, text) in
+            [("", "1"), ("A1b", "1"), ("TimeoutStopSec", "'x'"), ("TimeoutStopSec", "-1"), ("Slice", "a b")]
+        {
+            assert!(property(name, text).is_err(), "{name} {text}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod failure;
 mod furnish;
+mod scope;
 mod tree;
 
 pub(crate) use furnish::cpu_set;
@@ -89,6 +90,7 @@ pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Sta
         socket: None,
         made_group: false,
         cpus: None,
+        scope: None,
         surroundings,
     };
     match host.run() {
@@ -107,6 +109,8 @@ struct Host<'a> {
     made_group: bool,
     /// The CPUs to go back to after the clone.
     cpus: Option<CpuSet>,
+    /// What systemd has made for this start.
+    scope: Option<scope::Running>,
     process: Option<Process>,
     /// A process that has forked into the container's one and ends.
     intermediate: Option<Process>,
@@ -178,6 +182,9 @@ impl Host<'_> {
             }
             HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),
             HostOp::MakeGroup { version } => self.make_group(*version),
+            HostOp::StartScope(scope) => self.start_scope(scope),
+            HostOp::EnterGroup => self.enter_group(),
+            HostOp::AttachToUnit { unit, below } => self.attach_to_unit(unit, below),
             HostOp::LimitGroup => match (&self.plan.group, &mut self.group) {
                 (Some(recipe), Some(group)) => group.apply_limits(recipe).map_err(failure::of_limit),
                 _ => Ok(()),
@@ -453,6 +460,9 @@ impl Host<'_> {
         if let (true, Some(group)) = (self.made_group, self.group.take()) {
             // The first error is the one to tell.
             let _removed = group.remove();
+        }
+        if let Some(scope) = self.scope.take() {
+            let _removed = scope.remove();
         }
     }
 }

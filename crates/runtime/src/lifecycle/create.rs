@@ -9,7 +9,7 @@ use palisade_oci::state::{State, Status};
 use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
-use crate::compile::{self, Begin, Compiled, EnterRoot, Keyring, Loopback, Request};
+use crate::compile::{self, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback, Request};
 use crate::error::{During, Error, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute};
 use crate::hooks;
@@ -77,6 +77,8 @@ pub struct CreateRequest<'a> {
     pub loopback: Loopback,
     /// Which session keyring its program gets.
     pub keyring: Keyring,
+    /// Who makes its cgroup.
+    pub driver: Driver,
     /// A signal descriptor that is heeded meanwhile.
     pub signals: Option<BorrowedFd<'a>>,
     /// The standard descriptors where they are not the caller's own.
@@ -116,6 +118,7 @@ impl CreateRequest<'_> {
             root: self.root.clone(),
             loopback: self.loopback,
             keyring: self.keyring,
+            driver: self.driver,
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));
@@ -237,6 +240,7 @@ fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Reco
         created: Timestamp::now(),
         annotations: spec.annotations.clone(),
         cgroup: compiled.group.clone(),
+        unit: compiled.unit.clone(),
         namespaces: names,
         owner: host.uid,
         keyring: request.keyring,

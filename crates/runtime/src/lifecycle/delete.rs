@@ -77,7 +77,15 @@ impl Container {
         if !dies_with_its_first(spec) {
             group.kill(Signal::KILL)?;
         }
-        Ok(group.remove()?)
+        self.remove_group(group)
+    }
+
+    /// Removes the group, and the unit of systemd that it is of.
+    fn remove_group(&self, group: Group) -> Result<()> {
+        match &self.record.unit {
+            Some(unit) => unit.remove(&mut unit.of.connect()?),
+            None => Ok(group.remove()?),
+        }
     }
 
     /// Waits until whoever makes the container has its process on record, or has ended.
@@ -105,7 +113,9 @@ impl Container {
             self.kill_everything()?;
         }
         match group {
-            Some(group) => Ok(group.remove()?),
+            // Before the process was on record, a unit of that name may be somebody else's; its own goes with the process.
+            Some(group) if self.process.is_none() => Ok(group.remove()?),
+            Some(group) => self.remove_group(group),
             None => Ok(()),
         }
     }

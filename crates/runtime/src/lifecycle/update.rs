@@ -1,6 +1,6 @@
 //! `update`: new limits for a container.
 
-use palisade_cgroup::Recipe;
+use palisade_cgroup::{Group, Recipe};
 use palisade_oci::state::Status;
 use palisade_oci::{Resources, Spec};
 
@@ -40,12 +40,12 @@ impl Container {
             violations.refuse(&refusals);
             refused(violations)
         })?;
-        group.change(&recipe).map_err(|error| match error.knob() {
-            Some(knob) => {
-                Error::from(error).context(format_args!("resources: /{}", compile::limit_field(knob)))
-            }
-            None => error.into(),
-        })?;
+        change(&group, &recipe)?;
+        if let Some(unit) = &self.record.unit {
+            unit.update(&limits, &host.cgroups)?;
+            // systemd has written them, too, and less exactly.
+            change(&group, &recipe)?;
+        }
         Ok(warnings.into_iter().map(|warning| warning.replacen(SECTION, "resources: ", 1)).collect())
     }
 
@@ -59,6 +59,13 @@ impl Container {
         spec.linux.resources = resources;
         Ok(spec)
     }
+}
+
+fn change(group: &Group, recipe: &Recipe) -> Result<()> {
+    group.change(recipe).map_err(|error| match error.knob() {
+        Some(knob) => Error::from(error).context(format_args!("resources: /{}", compile::limit_field(knob))),
+        None => error.into(),
+    })
 }
 
 fn refused(mut violations: Violations) -> Error {

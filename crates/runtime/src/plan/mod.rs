@@ -218,6 +218,17 @@ pub enum HostOp {
         /// Of which hierarchies.
         version: palisade_cgroup::Version,
     },
+    /// Has systemd make a scope, and with it a cgroup, round the process.
+    StartScope(crate::scope::Scope),
+    /// Makes what systemd has not made of the cgroup, and moves the process in.
+    EnterGroup,
+    /// Has systemd move the process into the group of a unit, where this user may not.
+    AttachToUnit {
+        /// The unit.
+        unit: crate::scope::Unit,
+        /// The group below the unit's own; empty for that itself.
+        below: String,
+    },
     /// Writes the cgroup's limits.
     LimitGroup,
     /// Writes the process's id maps.

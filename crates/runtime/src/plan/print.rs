@@ -86,7 +86,8 @@ impl Plan {
 
     /// Describes the clone, which is in none of the lists.
     fn clone_step(&self) -> PlannedStep {
-        let group = self.group.as_ref().is_some_and(|group| group.has_version(Version::V2));
+        let is_v2 = |step: &Step<HostOp>| matches!(step.op, HostOp::MakeGroup { version: Version::V2 });
+        let group = self.before.iter().any(is_v2);
         let what = match (self.clone.is_empty(), group) {
             (true, false) => "clone a process".to_owned(),
             (true, true) => "clone a process into the v2 cgroup".to_owned(),
@@ -133,6 +134,9 @@ impl fmt::Display for HostOp {
             Self::Record => f.write_str("record the process"),
             Self::OpenStartFifos { .. } => f.write_str("make the FIFOs of start"),
             Self::MakeGroup { version } => write!(f, "make the {version} cgroup"),
+            Self::StartScope(scope) => write!(f, "start {}", scope.unit),
+            Self::EnterGroup => f.write_str("enter the cgroup"),
+            Self::AttachToUnit { unit, .. } => write!(f, "move into {unit}"),
             Self::LimitGroup => f.write_str("limit the cgroup"),
             Self::MapIds { method, .. } => write!(f, "write the id maps ({method})"),
             Self::LimitResources { limits } => {

@@ -42,6 +42,9 @@ impl Plan {
             HostOp::MakeGroup { version } => {
                 self.group.as_ref().map(|recipe| recipe.making_commands(&[*version])).unwrap_or_default()
             }
+            HostOp::StartScope(scope) => vec![scope.shell()],
+            HostOp::EnterGroup => self.group.as_ref().map(Recipe::entering_commands).unwrap_or_default(),
+            HostOp::AttachToUnit { unit, below } => vec![unit.attach_shell(below)],
             HostOp::LimitGroup => self.group.as_ref().map(Recipe::limiting_commands).unwrap_or_default(),
             HostOp::MapIds { maps, .. } => {
                 let one = |kind, file: &str| {

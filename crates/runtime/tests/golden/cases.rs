@@ -5,7 +5,7 @@ use std::path::Path;
 use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagation, RootSource, Upper};
 use palisade_oci::Spec;
 use palisade_oci::example::{CgroupTree, Owner, example};
-use palisade_runtime::compile::{self, Begin, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
 use palisade_runtime::{ContainerId, Delegation};
 
 use crate::machines::Machine;
@@ -52,7 +52,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("resources-unified", &Machine::ROOTS),
 ];
 
-fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
+pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
     Request {
         id,
         bundle: Path::new("/bundle"),
@@ -63,6 +63,7 @@ fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         root: None,
         loopback: Loopback::AsMade,
         keyring: Keyring::Callers,
+        driver: Driver::FileSystem,
     }
 }
 
@@ -90,8 +91,11 @@ fn every_file_belongs_to_a_case() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     files.sort();
-    let mut cases: Vec<String> = CASES.iter().map(|(name, _)| format!("{name}.json")).collect();
+    let names =
+        CASES.iter().map(|(name, _)| *name).chain(crate::systemd::CASES.iter().map(|(name, _)| *name));
+    let mut cases: Vec<String> = names.map(|name| format!("{name}.json")).collect();
     cases.sort();
+    cases.dedup();
     assert_eq!(files, cases);
 }
 

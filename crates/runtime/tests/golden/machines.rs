@@ -72,6 +72,7 @@ fn root(cgroups: Layout) -> Host {
             subgid: Vec::new(),
             helpers: None,
         },
+        systemd: None,
     }
 }
 
@@ -84,6 +85,7 @@ fn user(cgroups: Layout, maps: MapFacts) -> Host {
         cgroups,
         delegation: Delegation::Nowhere,
         maps,
+        systemd: None,
     }
 }
 

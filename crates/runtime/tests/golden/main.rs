@@ -11,6 +11,7 @@ mod cases;
 mod config;
 mod machines;
 mod print;
+mod systemd;
 mod violations;
 
 use std::path::{Path, PathBuf};

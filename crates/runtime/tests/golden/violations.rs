@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use palisade_runtime::ContainerId;
-use palisade_runtime::compile::{self, Begin, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
 
 use crate::config;
 use crate::machines::Machine::{self, Bare, Hybrid, User, V1, V2};
@@ -326,7 +326,7 @@ const RESOURCES: &[Case] = &[
         r#"{"linux":{"cgroupsPath":"system.slice:palisade:x"}}"#,
         V2,
         &[
-            "/linux/cgroupsPath: a path of systemd's form slice:prefix:name is not supported by this version of palisade",
+            "/linux/cgroupsPath: a path of systemd's form slice:prefix:name needs the systemd cgroup driver: --systemd-cgroup",
         ],
     ),
     (
@@ -575,6 +575,7 @@ fn check(cases: &[Case]) {
         root: None,
         loopback: Loopback::AsMade,
         keyring: Keyring::Callers,
+        driver: Driver::FileSystem,
     };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {

@@ -17,7 +17,8 @@ mod update;
 
 use std::process::ExitCode;
 
-use palisade_runtime::{Error, Result, Store};
+use palisade_runtime::compile::Driver;
+use palisade_runtime::{Result, Store};
 
 use arguments::{Arguments, CgroupManager, Verb};
 
@@ -45,11 +46,11 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
     let global = &arguments.global;
-    check_cgroup_manager(global.cgroup_manager())?;
+    let driver = driver(global.cgroup_manager());
     let store = Store::new(global.root.clone().unwrap_or_else(palisade_runtime::state_directory));
     match &arguments.verb {
-        Verb::Create(verb) => make::create(verb, &store, log),
-        Verb::Run(verb) => make::run(verb, &store, log),
+        Verb::Create(verb) => make::create(verb, driver, &store, log),
+        Verb::Run(verb) => make::run(verb, driver, &store, log),
         Verb::Exec(verb) => exec::exec(verb, &store, log),
         Verb::Start(verb) => manage::start(&verb.id, &store),
         Verb::Kill(verb) => manage::kill(verb, &store),
@@ -62,18 +63,14 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Ps(verb) => ps::ps(verb, &store),
         Verb::Spec(verb) => inspect::spec(verb),
         Verb::Features => inspect::features(),
-        Verb::Plan(verb) => plan::plan(verb, &store),
+        Verb::Plan(verb) => plan::plan(verb, driver, &store),
     }
 }
 
-fn check_cgroup_manager(manager: CgroupManager) -> Result<()> {
-    let refuse = |what: &str| {
-        Err(Error::new(format!("{what} is not supported by this version of palisade"))
-            .hint("leave it out: cgroups are then made in the cgroup file system"))
-    };
+fn driver(manager: CgroupManager) -> Driver {
     match manager {
-        CgroupManager::Cgroupfs => Ok(()),
-        CgroupManager::Systemd => refuse("--cgroup-manager systemd: the systemd cgroup driver"),
-        CgroupManager::Disabled => refuse("--cgroup-manager disabled: a container without a cgroup"),
+        CgroupManager::Cgroupfs => Driver::FileSystem,
+        CgroupManager::Systemd => Driver::Systemd,
+        CgroupManager::Disabled => Driver::Disabled,
     }
 }

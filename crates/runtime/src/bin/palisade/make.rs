@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, EnterRoot, Keyring, Loopback};
+use palisade_runtime::compile::{Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
     PidfdOf, Relay, Result, Store, send_master, send_pidfd,
@@ -14,8 +14,8 @@ use palisade_sys::signal;
 use crate::arguments::{Make, Run};
 use crate::log::Log;
 
-pub(crate) fn create(verb: &Make, store: &Store, log: &Log) -> Result<u8> {
-    let host = Host::probe()?;
+pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> Result<u8> {
+    let host = probe(driver)?;
     let bundle = load(verb)?;
     if wants_terminal(&bundle) && verb.console_socket.is_none() {
         return Err(Error::new(
@@ -23,15 +23,15 @@ pub(crate) fn create(verb: &Make, store: &Store, log: &Log) -> Result<u8> {
         ));
     }
     let _mask = signal::block_all();
-    let created = make(verb, &host, &bundle, store, Begin::OnStart, log)?;
+    let created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
     match hand_over(verb, &created) {
         Ok(()) => Ok(0),
         Err(error) => Err(undo(&host, created, error)),
     }
 }
 
-pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
-    let host = Host::probe()?;
+pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Result<u8> {
+    let host = probe(driver)?;
     let bundle = load(&verb.make)?;
     let terminal = wants_terminal(&bundle);
     if verb.detach && terminal && verb.make.console_socket.is_none() {
@@ -40,7 +40,7 @@ pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
         return Err(error);
     }
     let _mask = signal::block_all();
-    let mut created = make(&verb.make, &host, &bundle, store, Begin::AtOnce, log)?;
+    let mut created = make(&verb.make, &host, driver, &bundle, store, Begin::AtOnce, log)?;
     if let Err(error) =
         hand_over(&verb.make, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec))
     {
@@ -60,6 +60,15 @@ pub(crate) fn run(verb: &Run, store: &Store, log: &Log) -> Result<u8> {
         log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
     Ok(end.code())
+}
+
+/// Gathers the facts, systemd's too where it is to make the cgroup.
+pub(crate) fn probe(driver: Driver) -> Result<Host> {
+    let mut host = Host::probe()?;
+    if driver == Driver::Systemd {
+        host.ask_systemd()?;
+    }
+    Ok(host)
 }
 
 fn load(verb: &Make) -> Result<Bundle> {
@@ -97,6 +106,7 @@ fn wants_terminal(bundle: &Bundle) -> bool {
 fn make(
     verb: &Make,
     host: &Host,
+    driver: Driver,
     bundle: &Bundle,
     store: &Store,
     begin: Begin,
@@ -114,6 +124,7 @@ fn make(
         root: None,
         loopback: Loopback::Up,
         keyring: if verb.no_new_keyring { Keyring::Callers } else { Keyring::Own },
+        driver,
         signals: Some(signals.as_fd()),
         stdio: None,
         observe: None,

@@ -1,12 +1,13 @@
 //! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
 
-use palisade_runtime::compile::{Begin, EnterRoot, Keyring, Loopback};
-use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Host, Result, Store};
+use palisade_runtime::compile::{Begin, Driver, EnterRoot, Keyring, Loopback};
+use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Result, Store};
 
 use crate::arguments::{Plan as PlanVerb, PlanFormat};
 use crate::inspect::print;
+use crate::make::probe;
 
-pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
+pub(crate) fn plan(verb: &PlanVerb, driver: Driver, store: &Store) -> Result<u8> {
     let bundle = Bundle::load(&verb.bundle)?;
     let request = CreateRequest {
         state: store.root(),
@@ -18,11 +19,12 @@ pub(crate) fn plan(verb: &PlanVerb, store: &Store) -> Result<u8> {
         root: None,
         loopback: Loopback::Up,
         keyring: Keyring::Own,
+        driver,
         signals: None,
         stdio: None,
         observe: None,
     };
-    let plan = request.compile(&Host::probe()?)?.plan;
+    let plan = request.compile(&probe(driver)?)?.plan;
     match verb.format {
         PlanFormat::Json => {
             let text = serde_json::to_string_pretty(&plan);

@@ -25,7 +25,7 @@ pub(crate) struct Global {
     /// As --cgroup-manager systemd
     #[arg(long)]
     pub(crate) systemd_cgroup: bool,
-    /// Who makes the cgroups: cgroupfs for palisade itself; systemd and disabled are not supported by this version
+    /// Who makes the cgroups: cgroupfs for palisade itself, systemd, or disabled for nobody
     #[arg(long, value_name = "WHO", value_enum, hide_possible_values = true)]
     pub(crate) cgroup_manager: Option<CgroupManager>,
     /// Accepted for runc's sake; what a user may do is found out
