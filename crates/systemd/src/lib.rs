@@ -10,9 +10,10 @@
 pub mod unit;
 
 mod address;
+mod calls;
 mod connection;
 mod error;
-mod manager;
+
 mod message;
 mod read;
 mod text;
@@ -20,7 +21,7 @@ mod value;
 mod write;
 
 pub use address::Instance;
+pub use calls::Manager;
 pub use error::{Error, ErrorKind};
-pub use manager::Manager;
 pub use text::InvalidText;
 pub use value::{Property, Value};
