@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod cgroups;
+mod checkpoint;
 mod exec;
 mod execution;
 mod hooks;

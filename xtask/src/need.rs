@@ -25,6 +25,8 @@ pub(crate) enum Need {
     Qemu,
     /// The kernel of the virtual machine.
     Kernel,
+    /// criu, which checkpoints and restores containers in the virtual machine.
+    Criu,
 }
 
 /// Where Debian's busybox-static puts its one file.
@@ -42,6 +44,7 @@ impl Need {
             Self::IdMaps => in_path("newuidmap").is_some() && in_path("newgidmap").is_some(),
             Self::Qemu => in_path("qemu-system-x86_64").is_some(),
             Self::Kernel => kernel::find(workspace).is_some(),
+            Self::Criu => in_path("criu").is_some(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Need {
             Self::IdMaps => "newuidmap",
             Self::Qemu => "qemu-system-x86_64",
             Self::Kernel => "the machine's kernel",
+            Self::Criu => "criu",
         }
     }
 
@@ -63,6 +67,7 @@ impl Need {
             Self::Busybox => Some("busybox-static"),
             Self::IdMaps => Some("uidmap"),
             Self::Qemu => Some("qemu-system-x86"),
+            Self::Criu => Some("criu"),
         }
     }
 }

@@ -55,7 +55,7 @@ impl Tier {
             Self::HostRoot => &[Need::Root, Need::Busybox],
             Self::HostUser => &[Need::Busybox, Need::IdMaps],
             Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
-                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps]
+                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu]
             }
         }
     }

@@ -12,6 +12,7 @@
 pub mod compile;
 pub mod plan;
 
+mod criu;
 mod error;
 mod execute;
 mod explain;
@@ -27,6 +28,7 @@ mod scope;
 mod socket;
 mod terminal;
 
+pub use criu::{CgroupHandling, DumpOptions, ImageOptions, PageServerAddress};
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{Event, Process, Started};
 pub use explain::Explain;

@@ -53,6 +53,11 @@ pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) 
     for name in ["newuidmap", "newgidmap"] {
         tree.dynamic_program(&needed_program(name)?, 0o4755)?;
     }
+    // A machine of this kind may run a kernel that criu cannot do with; that one can.
+    // It packs each tmpfs with options of GNU's tar.
+    for name in ["criu", "tar"] {
+        tree.dynamic_program(&needed_program(name)?, 0o755)?;
+    }
     tree.archive.finish()
 }
 

@@ -7,7 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 /// The modules whose features containers use; what they depend on comes by itself.
-pub(super) const WANTED: &[&str] = &["overlay", "loop", "veth", "bridge", "nf_tables", "dummy"];
+pub(super) const WANTED: &[&str] = &[
+    "overlay",
+    "loop",
+    "veth",
+    "bridge",
+    "nf_tables",
+    "dummy",
+    // By these criu lists sockets.
+    "unix_diag",
+    "tcp_diag",
+    "udp_diag",
+    "af_packet_diag",
+    "netlink_diag",
+];
 
 /// Lists the files of `wanted` and of all that they depend on, each behind what it depends on.
 ///

@@ -102,7 +102,25 @@ pub struct Created {
     pub warnings: Vec<String>,
 }
 
-impl CreateRequest<'_> {
+impl<'a> CreateRequest<'a> {
+    /// Asks for a container of a bundle, and for nothing beside.
+    #[must_use]
+    pub fn plain(state: &'a Path, id: &'a ContainerId, bundle: &'a Bundle, begin: Begin) -> Self {
+        Self {
+            state,
+            id,
+            bundle,
+            begin,
+            enter_root: EnterRoot::Pivot,
+            preserve_fds: 0,
+            root: None,
+            loopback: Loopback::AsMade,
+            signals: None,
+            stdio: None,
+            observe: None,
+        }
+    }
+
     /// Works out the plan, without doing anything.
     ///
     /// # Errors
@@ -165,7 +183,7 @@ impl Container {
 
 /// Removes what is on record of a container that was not made. Its poststop hooks undo what its other hooks may have
 /// done.
-fn undo(host: &Host, spec: &Spec, record: &Record, draft: &Draft, error: Error) -> Error {
+pub(super) fn undo(host: &Host, spec: &Spec, record: &Record, draft: &Draft, error: Error) -> Error {
     let mut also: Vec<String> = draft.directory.remove().err().iter().map(Error::to_string).collect();
     also.extend(hooks::run_poststop(host, spec, &state(record, Status::Stopped, None)));
     match also.as_slice() {
@@ -175,7 +193,7 @@ fn undo(host: &Host, spec: &Spec, record: &Record, draft: &Draft, error: Error) 
 }
 
 /// What hooks are told of a container that is being made.
-fn state(record: &Record, status: Status, process: Option<&Process>) -> State {
+pub(super) fn state(record: &Record, status: Status, process: Option<&Process>) -> State {
     State {
         oci_version: record.oci_version.clone(),
         id: record.id.to_string(),
@@ -227,7 +245,7 @@ fn check_root(request: &CreateRequest<'_>, compiled: &Compiled) -> Result<()> {
     }
 }
 
-fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Record {
+pub(super) fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compiled) -> Record {
     let spec = &request.bundle.spec;
     let namespaces = spec.linux.namespaces.iter();
     let mut names: Vec<String> = namespaces.map(|namespace| namespace.kind.word().to_owned()).collect();

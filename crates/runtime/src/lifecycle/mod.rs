@@ -1,11 +1,13 @@
 //! The life of a container: made, started, signalled, looked at, removed. One file a verb.
 
+mod checkpoint;
 mod create;
 mod delete;
 mod exec;
 mod home;
 mod list;
 mod pause;
+mod restore;
 mod signal;
 mod start;
 mod update;

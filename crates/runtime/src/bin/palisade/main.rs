@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod checkpoint;
 mod dashes;
 #[cfg(test)]
 mod engines;
@@ -61,6 +62,8 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::State(verb) => inspect::state(&verb.id, &store),
         Verb::List(verb) => inspect::list(verb, &store),
         Verb::Ps(verb) => ps::ps(verb, &store),
+        Verb::Checkpoint(verb) => checkpoint::checkpoint(verb, &store, log),
+        Verb::Restore(verb) => checkpoint::restore(verb, &store, log),
         Verb::Spec(verb) => inspect::spec(verb),
         Verb::Features => inspect::features(),
         Verb::Plan(verb) => plan::plan(verb, driver, &store),

@@ -173,7 +173,7 @@ pub(crate) fn write_pid(path: &Path, pid: i32) -> Result<()> {
 }
 
 /// Removes a container that was made but could not be handed over.
-fn undo(host: &Host, created: Created, error: Error) -> Error {
+pub(crate) fn undo(host: &Host, created: Created, error: Error) -> Error {
     match created.container.delete(host, Force::Yes) {
         Ok(warnings) if warnings.is_empty() => error,
         Ok(warnings) => error.hint(format_args!("and {}", warnings.join("; "))),

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows the rest of the program: `cargo xtask man` reads these definitions, too.
 
+mod checkpoint;
 mod exec;
 mod global;
 mod look;
@@ -11,6 +12,7 @@ mod update;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use checkpoint::{Checkpoint, Images, Restore};
 pub(crate) use exec::Exec;
 pub(crate) use global::{CgroupManager, Global, LogFormat, LogLevel};
 pub(crate) use look::{Format, List, Plan, PlanFormat, Ps, Spec};
@@ -56,6 +58,10 @@ pub(crate) enum Verb {
     Pause(Id),
     /// Let a frozen container go on
     Resume(Id),
+    /// Write a container's processes to files by criu, and end them
+    Checkpoint(Checkpoint),
+    /// Make a container whose processes criu makes from files
+    Restore(Restore),
     /// Write an example config.json
     Spec(Spec),
     /// Print what this build on this kernel can do, as JSON

@@ -1,0 +1,166 @@
+//! `restore`: the container's processes are made again from files.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use palisade_cgroup::Group;
+use palisade_oci::state::Status;
+use palisade_sys::clone;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
+use rustix::process::{PidfdFlags, Signal};
+
+use super::create::{record, state, undo};
+use super::{Container, CreateRequest, Created};
+use crate::compile::Compiled;
+use crate::criu::{self, Directories, ImageOptions, Kind, Notice, Restore, Session};
+use crate::error::{During, Error, Result};
+use crate::execute::{Process, open_directory};
+use crate::hooks;
+use crate::host::Host;
+use crate::plan::HookKind;
+use crate::record::{Draft, ProcessRecord, Record};
+
+impl Container {
+    /// Makes a container whose processes criu makes from files, and which runs when this returns.
+    ///
+    /// # Errors
+    /// Whatever failed first; then nothing is left of it.
+    pub fn restore(
+        host: &Host,
+        request: &CreateRequest<'_>,
+        images: &ImageOptions,
+        lsm_profile: Option<&str>,
+    ) -> Result<Created> {
+        criu::check_rights(host)?;
+        let compiled = request.compile(host)?;
+        let record = record(host, request, &compiled);
+        let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
+        let mut work =
+            Work { host, request, compiled: &compiled, record: &record, draft: &draft, terminal: None };
+        match work.make_group().and_then(|group| work.run(images, lsm_profile, group)) {
+            Ok((process, group)) => {
+                let terminal = work.terminal.take();
+                let container = Self {
+                    process: Some(ProcessRecord::of(process.pid)?),
+                    directory: draft.directory,
+                    record,
+                    being_made: false,
+                };
+                Ok(Created { container, process, terminal, group, warnings: compiled.warnings.clone() })
+            }
+            Err(error) => Err(undo(host, &request.bundle.spec, &record, &draft, error)),
+        }
+    }
+}
+
+struct Work<'a> {
+    host: &'a Host,
+    request: &'a CreateRequest<'a>,
+    compiled: &'a Compiled,
+    record: &'a Record,
+    draft: &'a Draft,
+    terminal: Option<OwnedFd>,
+}
+
+impl Work<'_> {
+    fn make_group(&self) -> Result<Option<Group>> {
+        let recipe = self.compiled.plan.group.as_ref();
+        Ok(recipe.map(palisade_cgroup::Recipe::make).transpose()?)
+    }
+
+    fn run(
+        &mut self,
+        images: &ImageOptions,
+        lsm_profile: Option<&str>,
+        group: Option<Group>,
+    ) -> Result<(Process, Option<Group>)> {
+        match self.restore(images, lsm_profile, group.as_ref()) {
+            Ok(process) => Ok((process, group)),
+            Err(error) => {
+                if let Some(group) = group {
+                    // The first error is the one to tell.
+                    let _killed = group.kill(Signal::KILL);
+                    let _removed = group.remove();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn restore(
+        &mut self,
+        images: &ImageOptions,
+        lsm_profile: Option<&str>,
+        group: Option<&Group>,
+    ) -> Result<Process> {
+        let wanted = Restore {
+            spec: &self.request.bundle.spec,
+            plan: &self.compiled.plan,
+            root: &self.compiled.root,
+            group,
+            lsm_profile,
+        };
+        // criu can mount nothing below directories that are not of its own mount namespace.
+        let (session, options, directories) = begin_with_root(&self.compiled.root, || {
+            let directories = Directories::open(images, "restore.log")?;
+            let prepared = wanted.prepare(&directories, images)?;
+            Ok((Session::begin(&prepared.descriptors())?, prepared.options, directories))
+        })?;
+        if let Some(group) = group {
+            // Its children are born there, whatever the images say.
+            group.attach(session.pid()?)?;
+        }
+        let pid = session
+            .work(Kind::Restore, options, directories.log(), &mut |notice| self.heed(notice))?
+            .ok_or_else(|| Error::new("criu did not say which process it made"))?;
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+            .during(format_args!("pidfd_open {}", pid.as_raw_nonzero()))?;
+        Ok(Process { pid, pidfd })
+    }
+
+    /// Does what belongs to a moment of the restore.
+    fn heed(&mut self, notice: Notice) -> Result<()> {
+        match (notice.moment.as_str(), notice.pid) {
+            ("setup-namespaces", Some(pid)) => {
+                let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+                    .during("pidfd_open of criu's process")?;
+                self.run_hooks(&Process { pid, pidfd })
+            }
+            // Before the processes go on: from then on the container is found by other commands.
+            ("post-restore", Some(pid)) => self.draft.add_process(ProcessRecord::of(pid)?),
+            ("orphan-pts-master", _) => {
+                self.terminal = notice.descriptor;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn run_hooks(&self, process: &Process) -> Result<()> {
+        let state = state(self.record, Status::Creating, Some(process));
+        for kind in [HookKind::Prestart, HookKind::CreateRuntime] {
+            hooks::run(self.host, &self.request.bundle.spec, kind, &state, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Starts criu in a mount namespace where the root file system is a mount, which it has to be; on the host nothing is
+/// mounted.
+fn begin_with_root<T>(root: &Path, begin: impl FnOnce() -> Result<T>) -> Result<T> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let outside = rustix::fs::openat(CWD, "/proc/thread-self/ns/mnt", flags, Mode::empty())
+        .during("open /proc/thread-self/ns/mnt")?;
+    // Entering a mount namespace leads to its root.
+    let directory = open_directory(Path::new("."))?;
+    clone::unshare(clone::CLONE_NEWNS).during("unshare a mount namespace for criu")?;
+    let recursive = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
+    let session = mount_change("/", recursive)
+        .during("make / a slave mount for criu")
+        .and_then(|()| mount_bind_recursive(root, root).during(format_args!("bind {}", root.display())))
+        .and_then(|()| begin());
+    clone::setns(outside.as_fd(), clone::CLONE_NEWNS).during("setns back into the mount namespace")?;
+    rustix::process::fchdir(&directory).during("fchdir")?;
+    session
+}
