@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use palisade_cgroup::{Controller, Group, Version};
+use palisade_cgroup::{Controller, Group, GroupPath, Version};
 use palisade_oci::Spec;
 use rustix::process::Pid;
 
@@ -256,7 +256,7 @@ pub(crate) struct Restore<'a> {
     pub(crate) spec: &'a Spec,
     pub(crate) plan: &'a Plan,
     pub(crate) root: &'a Path,
-    pub(crate) group: Option<&'a Group>,
+    pub(crate) group: Option<&'a GroupPath>,
     pub(crate) lsm_profile: Option<&'a str>,
 }
 
@@ -286,8 +286,7 @@ impl Restore<'_> {
         options.inherited.extend(outside::inherited_namespaces(&namespaces));
         if let Some(group) = self.group.filter(|_| images.cgroups != CgroupHandling::Ignore) {
             // Without a controller: in all hierarchies this group takes the place of the one that the images name.
-            options.cgroup_roots =
-                vec![CgroupRoot { controller: None, path: group.path().as_str().to_owned() }];
+            options.cgroup_roots = vec![CgroupRoot { controller: None, path: group.as_str().to_owned() }];
         }
         Ok(Prepared { options, namespaces })
     }

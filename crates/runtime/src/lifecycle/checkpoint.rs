@@ -3,7 +3,7 @@
 use palisade_oci::state::Status;
 
 use super::{Bundle, Container, CreateRequest};
-use crate::compile::Begin;
+use crate::compile::{Begin, Driver};
 use crate::criu::{self, Directories, Dump, DumpOptions, ImageOptions, Kind, Session};
 use crate::error::{During, Error, Result};
 use crate::host::Host;
@@ -50,8 +50,19 @@ impl Container {
         self.delete(host, super::Force::Yes)
     }
 
+    /// Who made its cgroup.
+    #[must_use]
+    pub fn driver(&self) -> Driver {
+        match (&self.record.unit, &self.record.cgroup) {
+            (Some(_), _) => Driver::Systemd,
+            (None, Some(_)) => Driver::FileSystem,
+            (None, None) => Driver::Disabled,
+        }
+    }
+
     /// The request that would make the container once more.
     fn as_made<'a>(&'a self, bundle: &'a Bundle) -> CreateRequest<'a> {
-        CreateRequest::plain(self.directory.path(), &self.record.id, bundle, Begin::AtOnce)
+        let plain = CreateRequest::plain(self.directory.path(), &self.record.id, bundle, Begin::AtOnce);
+        CreateRequest { driver: self.driver(), ..plain }
     }
 }

@@ -116,6 +116,7 @@ impl<'a> CreateRequest<'a> {
             root: None,
             loopback: Loopback::Up,
             keyring: Keyring::Callers,
+            driver: Driver::FileSystem,
             signals: None,
             stdio: None,
             observe: None,

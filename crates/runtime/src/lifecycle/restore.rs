@@ -8,7 +8,7 @@ use palisade_oci::state::Status;
 use palisade_sys::clone;
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, mount_bind_recursive, mount_change};
-use rustix::process::{PidfdFlags, Signal};
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::create::{record, state, undo};
 use super::{Container, CreateRequest, Created};
@@ -18,8 +18,9 @@ use crate::error::{During, Error, Result};
 use crate::execute::{Process, open_directory};
 use crate::hooks;
 use crate::host::Host;
-use crate::plan::HookKind;
+use crate::plan::{HookKind, HostOp};
 use crate::record::{Draft, ProcessRecord, Record};
+use crate::scope::Unit;
 
 impl Container {
     /// Makes a container whose processes criu makes from files, and which runs when this returns.
@@ -38,7 +39,7 @@ impl Container {
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
         let mut work =
             Work { host, request, compiled: &compiled, record: &record, draft: &draft, terminal: None };
-        match work.make_group().and_then(|group| work.run(images, lsm_profile, group)) {
+        match work.run(images, lsm_profile) {
             Ok((process, group)) => {
                 let terminal = work.terminal.take();
                 let container = Self {
@@ -64,41 +65,12 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn make_group(&self) -> Result<Option<Group>> {
-        let recipe = self.compiled.plan.group.as_ref();
-        Ok(recipe.map(palisade_cgroup::Recipe::make).transpose()?)
-    }
-
-    fn run(
-        &mut self,
-        images: &ImageOptions,
-        lsm_profile: Option<&str>,
-        group: Option<Group>,
-    ) -> Result<(Process, Option<Group>)> {
-        match self.restore(images, lsm_profile, group.as_ref()) {
-            Ok(process) => Ok((process, group)),
-            Err(error) => {
-                if let Some(group) = group {
-                    // The first error is the one to tell.
-                    let _killed = group.kill(Signal::KILL);
-                    let _removed = group.remove();
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn restore(
-        &mut self,
-        images: &ImageOptions,
-        lsm_profile: Option<&str>,
-        group: Option<&Group>,
-    ) -> Result<Process> {
+    fn run(&mut self, images: &ImageOptions, lsm_profile: Option<&str>) -> Result<(Process, Option<Group>)> {
         let wanted = Restore {
             spec: &self.request.bundle.spec,
             plan: &self.compiled.plan,
             root: &self.compiled.root,
-            group,
+            group: self.compiled.plan.group.as_ref().map(|recipe| &recipe.path),
             lsm_profile,
         };
         // criu can mount nothing below directories that are not of its own mount namespace.
@@ -107,16 +79,20 @@ impl Work<'_> {
             let prepared = wanted.prepare(&directories, images)?;
             Ok((Session::begin(&prepared.descriptors())?, prepared.options, directories))
         })?;
-        if let Some(group) = group {
-            // Its children are born there, whatever the images say.
-            group.attach(session.pid()?)?;
+        // criu's children are born where it is, whatever the images say.
+        let group = Place::enter(self.compiled, session.pid()?)?;
+        let restored = session
+            .work(Kind::Restore, options, directories.log(), &mut |notice| self.heed(notice))
+            .and_then(|pid| {
+                open_process(pid.ok_or_else(|| Error::new("criu did not say which process it made"))?)
+            });
+        match restored {
+            Ok(process) => Ok((process, group.keep())),
+            Err(error) => {
+                group.remove();
+                Err(error)
+            }
         }
-        let pid = session
-            .work(Kind::Restore, options, directories.log(), &mut |notice| self.heed(notice))?
-            .ok_or_else(|| Error::new("criu did not say which process it made"))?;
-        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
-            .during(format_args!("pidfd_open {}", pid.as_raw_nonzero()))?;
-        Ok(Process { pid, pidfd })
     }
 
     /// Does what belongs to a moment of the restore.
@@ -143,6 +119,67 @@ impl Work<'_> {
             hooks::run(self.host, &self.request.bundle.spec, kind, &state, None)?;
         }
         Ok(())
+    }
+}
+
+fn open_process(pid: Pid) -> Result<Process> {
+    let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+        .during(format_args!("pidfd_open {}", pid.as_raw_nonzero()))?;
+    Ok(Process { pid, pidfd })
+}
+
+/// The container's group, by whoever makes it.
+#[derive(Default)]
+struct Place {
+    group: Option<Group>,
+    unit: Option<Unit>,
+}
+
+impl Place {
+    /// Makes the group with its limits and moves a process in.
+    fn enter(compiled: &Compiled, pid: Pid) -> Result<Self> {
+        let mut place = Self::default();
+        match place.fill(compiled, pid) {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                place.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn fill(&mut self, compiled: &Compiled, pid: Pid) -> Result<()> {
+        let Some(recipe) = &compiled.plan.group else { return Ok(()) };
+        let scope = compiled.plan.beside.iter().find_map(|step| match &step.op {
+            HostOp::StartScope(scope) => Some(scope),
+            _ => None,
+        });
+        if let Some(scope) = scope {
+            scope.start(&mut scope.unit.of.connect()?, pid)?;
+            self.unit = Some(scope.unit.clone());
+            let group = self.group.insert(recipe.claim()?);
+            group.adopt(recipe, pid)?;
+            Ok(group.apply_limits(recipe)?)
+        } else {
+            Ok(self.group.insert(recipe.make()?).attach(pid)?)
+        }
+    }
+
+    fn keep(self) -> Option<Group> {
+        self.group
+    }
+
+    /// Ends and removes what a restore that failed has left; its error is the one to tell.
+    fn remove(self) {
+        if let Some(group) = self.group {
+            let _killed = group.kill(Signal::KILL);
+            let _removed = group.remove();
+        }
+        if let Some(unit) = self.unit
+            && let Ok(mut manager) = unit.of.connect()
+        {
+            let _removed = unit.remove(&mut manager);
+        }
     }
 }
 

@@ -3,16 +3,16 @@
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
-use palisade_runtime::compile::Begin;
+use palisade_runtime::compile::{Begin, Driver};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, Foreground, Host,
-    ImageOptions, Relay, Result, Store, send_master,
+    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, Foreground, ImageOptions,
+    Relay, Result, Store, send_master,
 };
 use palisade_sys::signal;
 
 use crate::arguments::{Checkpoint, Images, Restore};
 use crate::log::Log;
-use crate::make::{undo, write_pid};
+use crate::make::{probe, undo, write_pid};
 
 fn options(images: &Images) -> Result<ImageOptions> {
     // criu is told descriptors, and errors name what a person can find from anywhere.
@@ -48,16 +48,18 @@ pub(crate) fn checkpoint(verb: &Checkpoint, store: &Store, log: &Log) -> Result<
         page_server: page_server.transpose()?,
         status_descriptor: verb.status_fd,
     };
-    log.warnings(&container.checkpoint(&Host::probe()?, &options(&verb.images)?, &dump)?);
+    let host = probe(container.driver())?;
+    log.warnings(&container.checkpoint(&host, &options(&verb.images)?, &dump)?);
     Ok(0)
 }
 
-pub(crate) fn restore(verb: &Restore, store: &Store, log: &Log) -> Result<u8> {
-    let host = Host::probe()?;
+pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) -> Result<u8> {
+    let host = probe(driver)?;
     let bundle = Bundle::load(&verb.bundle)?;
     let id = ContainerId::new(&verb.id)?;
     let _mask = signal::block_all();
-    let request = CreateRequest::plain(store.root(), &id, &bundle, Begin::AtOnce);
+    let plain = CreateRequest::plain(store.root(), &id, &bundle, Begin::AtOnce);
+    let request = CreateRequest { driver, ..plain };
     let images = options(&verb.images)?;
     let mut created = Container::restore(&host, &request, &images, verb.lsm_profile.as_deref())?;
     log.warnings(&created.warnings);

@@ -63,7 +63,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::List(verb) => inspect::list(verb, &store),
         Verb::Ps(verb) => ps::ps(verb, &store),
         Verb::Checkpoint(verb) => checkpoint::checkpoint(verb, &store, log),
-        Verb::Restore(verb) => checkpoint::restore(verb, &store, log),
+        Verb::Restore(verb) => checkpoint::restore(verb, driver, &store, log),
         Verb::Spec(verb) => inspect::spec(verb),
         Verb::Features => inspect::features(),
         Verb::Plan(verb) => plan::plan(verb, driver, &store),
