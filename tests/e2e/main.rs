@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod checkpoint;
+mod events;
 mod exec;
 mod execution;
 mod hooks;

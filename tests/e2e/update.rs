@@ -232,7 +232,7 @@ fn a_container_that_cannot_be_updated_says_why() {
     case.palisade().args(["run", "--keep", "--bundle"]).arg(bundle.path()).arg(&id).run().succeeded();
     let ended = Container::named(&case, &id);
     let said = ended.verb("update").args(["--pids-limit", "5"]).run().failed(1);
-    assert!(said.stderr.contains("it is not running"), "{said}");
+    assert!(said.stderr.contains("container not running"), "{said}");
     ended.remove();
     if !group::can_make() {
         let container = Container::start(&case, &Bundle::script(&case, "sleep 1000"));

@@ -1,6 +1,7 @@
 //! What a group uses, in terms that belong to neither version.
 
 mod blocks;
+mod cpuset;
 mod memory;
 mod others;
 mod read;
@@ -19,6 +20,8 @@ pub struct Stats {
     pub memory: Option<Memory>,
     /// CPU time.
     pub cpu: Option<Cpu>,
+    /// CPUs and memory nodes.
+    pub cpuset: Option<Cpuset>,
     /// Tasks.
     pub pids: Option<Pids>,
     /// Block I/O by device.
@@ -61,8 +64,29 @@ pub struct Memory {
     pub swap_failures: u64,
     /// How many tasks the OOM killer ended; on v1 kernel 4.13.
     pub oom_kills: u64,
+    /// Memory and swap together; `None` where swap is not accounted for.
+    pub with_swap: Option<Counter>,
+    /// Memory of the kernel's own, with its own limit; v1 only.
+    pub kernel_counter: Option<Counter>,
+    /// TCP buffers; v1 only.
+    pub kernel_tcp: Option<Counter>,
+    /// The whole of `memory.events`, under the kernel's names; v2 only.
+    pub events: BTreeMap<String, u64>,
     /// The whole of `memory.stat`, under the kernel's names.
     pub stat: BTreeMap<String, u64>,
+}
+
+/// Holds what one counter of memory has counted, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counter {
+    /// What is in use.
+    pub usage: u64,
+    /// How much may be.
+    pub limit: Option<Limit>,
+    /// The most that was.
+    pub peak: Option<u64>,
+    /// How often the limit was hit.
+    pub failures: u64,
 }
 
 /// Holds CPU time in nanoseconds.
@@ -76,12 +100,27 @@ pub struct Cpu {
     pub system: u64,
     /// `usage` by CPU; v1 only.
     pub per_cpu: Vec<u64>,
+    /// `user` by CPU; v1 only.
+    pub per_cpu_user: Vec<u64>,
+    /// `system` by CPU; v1 only.
+    pub per_cpu_system: Vec<u64>,
     /// How many periods of a quota have passed.
     pub periods: u64,
     /// In how many the quota was used up.
     pub throttled_periods: u64,
     /// For how long tasks were kept from running by that.
     pub throttled: u64,
+}
+
+/// Holds the CPUs and memory nodes that the group may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cpuset {
+    /// The CPUs.
+    pub cpus: Vec<u16>,
+    /// The memory nodes.
+    pub mems: Vec<u16>,
+    /// The other settings of a v1 cpuset, under the kernel's names without the prefix; v2 has none.
+    pub settings: BTreeMap<String, i64>,
 }
 
 /// Holds the number of tasks.
@@ -118,6 +157,8 @@ pub struct Hugetlb {
     pub peak: Option<u64>,
     /// How often the limit refused a page.
     pub failures: u64,
+    /// What is reserved; kernel 5.7.
+    pub reserved: Option<Counter>,
 }
 
 /// Holds the use of one RDMA device.
@@ -171,6 +212,7 @@ impl Group {
         Ok(Stats {
             memory: reader(Controller::Memory).map(|r| memory::read(&r)).transpose()?.flatten(),
             cpu: time::read(reader(Controller::Cpuacct), reader(Controller::Cpu))?,
+            cpuset: reader(Controller::Cpuset).map(|r| cpuset::read(&r)).transpose()?.flatten(),
             pids: reader(Controller::Pids).map(|r| others::pids(&r)).transpose()?.flatten(),
             io: reader(Controller::Io).map(|r| blocks::read(&r)).transpose()?.unwrap_or_default(),
             hugetlb: reader(Controller::Hugetlb)

@@ -4,7 +4,8 @@ mod source;
 
 use crate::freeze::timespec;
 use crate::{Error, Group};
-use rustix::event::PollFd;
+use rustix::event::{PollFd, PollFlags};
+use rustix::fd::BorrowedFd;
 use rustix::io::Errno;
 use source::Source;
 use std::collections::VecDeque;
@@ -92,6 +93,27 @@ impl Watch<'_> {
     /// # Errors
     /// Fails if a file of the group can no longer be read though the group is there.
     pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, Error> {
+        self.next_or(timeout, None)
+    }
+
+    /// Waits as [`Watch::next`] does, and no longer than until `end` can be read, such as the pidfd of a process with
+    /// which the group's life ends. Then nothing has to be looked at in between.
+    ///
+    /// # Errors
+    /// As [`Watch::next`].
+    pub fn next_until(
+        &mut self,
+        timeout: Option<Duration>,
+        end: BorrowedFd<'_>,
+    ) -> Result<Option<Event>, Error> {
+        self.next_or(timeout, Some(end))
+    }
+
+    fn next_or(
+        &mut self,
+        timeout: Option<Duration>,
+        end: Option<BorrowedFd<'_>>,
+    ) -> Result<Option<Event>, Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -101,27 +123,32 @@ impl Watch<'_> {
                 return Ok(None);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            self.wait(left)?;
+            let ended = self.wait(left, end)?;
             self.collect()?;
-            if self.ready.is_empty() && left.is_some_and(|left| left.is_zero()) {
+            if self.ready.is_empty() && (ended || left.is_some_and(|left| left.is_zero())) {
                 return Ok(None);
             }
         }
     }
 
-    fn wait(&self, left: Option<Duration>) -> Result<(), Error> {
-        let longest = if self.asks { ASK } else { LOOK };
-        let step = left.map_or(longest, |left| left.min(longest));
-        let mut polled: Vec<PollFd<'_>> = self
-            .sources
-            .iter()
-            .filter_map(|source| {
-                let (descriptor, flags) = source.descriptor()?;
-                Some(PollFd::from_borrowed_fd(descriptor, flags))
-            })
-            .collect();
-        match rustix::event::poll(&mut polled, Some(&timespec(step))) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+    /// Waits for something to look at; tells whether `end` can be read.
+    fn wait(&self, left: Option<Duration>, end: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
+        let longest = match end {
+            _ if self.asks => Some(ASK),
+            None => Some(LOOK),
+            Some(_) => None,
+        };
+        let step = left.into_iter().chain(longest).min();
+        let end = end.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
+        let has_end = end.is_some();
+        let sources = self.sources.iter().filter_map(|source| {
+            let (descriptor, flags) = source.descriptor()?;
+            Some(PollFd::from_borrowed_fd(descriptor, flags))
+        });
+        let mut polled: Vec<PollFd<'_>> = end.into_iter().chain(sources).collect();
+        match rustix::event::poll(&mut polled, step.map(timespec).as_ref()) {
+            Ok(_) => Ok(has_end && polled.first().is_some_and(|end| !end.revents().is_empty())),
+            Err(Errno::INTR) => Ok(false),
             Err(errno) => Err(Error::call("poll the events of", self.group.path().as_str(), errno)),
         }
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use palisade_cgroup::limits::BlockDevice;
-use palisade_cgroup::stats::{Io, Resource};
+use palisade_cgroup::stats::{Counter, Io, Resource};
 use palisade_cgroup::{
     Controller, ErrorKind, FreezerState, Group, GroupPath, Hierarchy, Home, Layout, Limit, Version,
 };
@@ -48,12 +48,25 @@ fn memory_of_v1() {
             ("memory.failcnt", "3\n"),
             ("memory.stat", "cache 1\nrss 2\ntotal_cache 10\ntotal_rss 20\ntotal_swap 5\nhierarchical_x 1\n"),
             ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
+            ("memory.memsw.usage_in_bytes", "4101\n"),
+            ("memory.memsw.max_usage_in_bytes", "7000\n"),
+            ("memory.memsw.failcnt", "1\n"),
+            ("memory.kmem.usage_in_bytes", "17\n"),
+            ("memory.kmem.limit_in_bytes", "9223372036854771712\n"),
+            ("memory.kmem.tcp.usage_in_bytes", "19\n"),
+            ("memory.kmem.tcp.limit_in_bytes", "64\n"),
+            ("memory.kmem.tcp.failcnt", "5\n"),
         ],
     );
     let memory = group.stats().unwrap().memory.unwrap();
     assert_eq!((memory.usage, memory.limit, memory.peak), (4096, Some(Limit::Value(8192)), Some(6000)));
     assert_eq!((memory.anon, memory.file, memory.swap_usage), (20, 10, Some(5)));
     assert_eq!((memory.swap_limit, memory.failures, memory.oom_kills), (Some(Limit::Max), 3, 2));
+    let with_swap = Counter { usage: 4101, limit: Some(Limit::Max), peak: Some(7000), failures: 1 };
+    assert_eq!(memory.with_swap, Some(with_swap));
+    let kernel = Counter { usage: 17, limit: Some(Limit::Max), ..Counter::default() };
+    let tcp = Counter { usage: 19, limit: Some(Limit::Value(64)), failures: 5, ..Counter::default() };
+    assert_eq!((memory.kernel_counter, memory.kernel_tcp), (Some(kernel), Some(tcp)));
     assert_eq!(group.oom_count().unwrap(), 2);
 }
 
@@ -65,6 +78,7 @@ fn memory_of_v2() {
             ("memory.current", "4096\n"),
             ("memory.max", "max\n"),
             ("memory.swap.max", "0\n"),
+            ("memory.swap.current", "3\n"),
             ("memory.stat", "anon 20\nfile 10\nkernel 7\n"),
             ("memory.events", "low 0\nhigh 0\nmax 4\noom 2\noom_kill 1\n"),
         ],
@@ -72,7 +86,10 @@ fn memory_of_v2() {
     let memory = group.stats().unwrap().memory.unwrap();
     assert_eq!((memory.usage, memory.limit, memory.peak), (4096, Some(Limit::Max), None));
     assert_eq!((memory.anon, memory.file, memory.kernel), (20, 10, Some(7)));
-    assert_eq!((memory.swap_usage, memory.swap_limit), (None, Some(Limit::Value(0))));
+    assert_eq!((memory.swap_usage, memory.swap_limit), (Some(3), Some(Limit::Value(0))));
+    let with_swap = Counter { usage: 4099, limit: Some(Limit::Max), ..Counter::default() };
+    assert_eq!((memory.with_swap, memory.kernel_tcp), (Some(with_swap), None));
+    assert_eq!(memory.events["max"], 4);
     assert_eq!((memory.failures, memory.oom_kills), (4, 1));
 }
 
@@ -85,6 +102,7 @@ fn cpu_of_both() {
             ("cpuacct.usage_user", "2000\n"),
             ("cpuacct.usage_sys", "1000\n"),
             ("cpuacct.usage_percpu", "1000 2000 \n"),
+            ("cpuacct.usage_all", "cpu user system\n0 900 100\n1 1100 900\n"),
             ("cpu.stat", "nr_periods 10\nnr_throttled 4\nthrottled_time 5000\n"),
         ],
     );
@@ -92,8 +110,23 @@ fn cpu_of_both() {
     let v2 = group(Version::V2, &[("cpu.stat", text)]);
     let mut cpus = [v1, v2].map(|(_directory, group)| group.stats().unwrap().cpu.unwrap());
     assert_eq!(std::mem::take(&mut cpus[0].per_cpu), [1000, 2000]);
+    assert_eq!(std::mem::take(&mut cpus[0].per_cpu_user), [900, 1100]);
+    assert_eq!(std::mem::take(&mut cpus[0].per_cpu_system), [100, 900]);
     assert_eq!(cpus[0], cpus[1]);
     assert_eq!((cpus[0].usage, cpus[0].throttled, cpus[0].throttled_periods), (3000, 5000, 4));
+}
+
+#[test]
+fn cpuset_of_both() {
+    let v1 = group(
+        Version::V1,
+        &[("cpuset.cpus", "0-2\n"), ("cpuset.mems", "0\n"), ("cpuset.sched_relax_domain_level", "-1\n")],
+    );
+    let v2 = group(Version::V2, &[("cpuset.cpus.effective", "0-2\n"), ("cpuset.mems.effective", "0\n")]);
+    let mut sets = [v1, v2].map(|(_directory, group)| group.stats().unwrap().cpuset.unwrap());
+    assert_eq!(std::mem::take(&mut sets[0].settings)["sched_relax_domain_level"], -1);
+    assert_eq!(sets[0], sets[1]);
+    assert_eq!((sets[0].cpus.as_slice(), sets[0].mems.as_slice()), (&[0, 1, 2][..], &[0][..]));
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod lifecycle;
 mod record;
 mod scope;
 mod socket;
+mod statistics;
 mod terminal;
 
 pub use criu::{CgroupHandling, DumpOptions, ImageOptions, PageServerAddress};
@@ -36,10 +37,11 @@ pub use features::features;
 pub use host::{Delegation, Host, state_directory};
 pub use id::ContainerId;
 pub use lifecycle::{
-    Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Reach, Store,
-    parse_signal, ran_out_of_memory,
+    Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Occurrence,
+    Reach, Store, parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record};
 pub use scope::{Scope, Systemd, Unit, Whose};
 pub use socket::{PidfdOf, send_master, send_pidfd};
+pub use statistics::Statistics;
 pub use terminal::Relay;

@@ -1,7 +1,7 @@
 //! Memory statistics.
 
-use super::Memory;
 use super::read::Reader;
+use super::{Counter, Memory};
 use crate::{Error, Limit, Version};
 use std::collections::BTreeMap;
 
@@ -41,6 +41,10 @@ fn v1(reader: &Reader<'_>) -> Result<Option<Memory>, Error> {
         failures: reader.number("memory.failcnt")?.unwrap_or(0),
         swap_failures: reader.number("memory.memsw.failcnt")?.unwrap_or(0),
         oom_kills: oom_kills(reader)?,
+        with_swap: counter(reader, "memory.memsw")?,
+        kernel_counter: counter(reader, "memory.kmem")?,
+        kernel_tcp: counter(reader, "memory.kmem.tcp")?,
+        events: BTreeMap::new(),
         stat,
     }))
 }
@@ -51,25 +55,58 @@ fn v2(reader: &Reader<'_>) -> Result<Option<Memory>, Error> {
     };
     let stat = reader.table("memory.stat")?;
     let events = reader.table("memory.events")?;
+    let (limit, swap_limit) = (reader.limit("memory.max")?, reader.limit("memory.swap.max")?);
+    let swap_usage = reader.number("memory.swap.current")?;
+    let swap_failures = value(&reader.table("memory.swap.events")?, "fail");
     Ok(Some(Memory {
         usage,
-        limit: reader.limit("memory.max")?,
+        limit,
         peak: reader.number("memory.peak")?,
         anon: value(&stat, "anon"),
         file: value(&stat, "file"),
         kernel: stat.get("kernel").copied(),
         inactive_file: value(&stat, "inactive_file"),
-        swap_usage: reader.number("memory.swap.current")?,
-        swap_limit: reader.limit("memory.swap.max")?,
+        swap_usage,
+        swap_limit,
         failures: value(&events, "max"),
-        swap_failures: value(&reader.table("memory.swap.events")?, "fail"),
+        swap_failures,
         oom_kills: value(&events, "oom_kill"),
+        with_swap: swap_usage.map(|swap| Counter {
+            usage: usage.saturating_add(swap),
+            limit: sum(limit, swap_limit),
+            peak: None,
+            failures: swap_failures,
+        }),
+        kernel_counter: None,
+        kernel_tcp: None,
+        events,
         stat,
+    }))
+}
+
+/// Reads a counter of v1, whose files have names of one form.
+fn counter(reader: &Reader<'_>, name: &str) -> Result<Option<Counter>, Error> {
+    let Some(usage) = reader.number(&format!("{name}.usage_in_bytes"))? else {
+        return Ok(None);
+    };
+    Ok(Some(Counter {
+        usage,
+        limit: reader.limit(&format!("{name}.limit_in_bytes"))?,
+        peak: reader.number(&format!("{name}.max_usage_in_bytes"))?,
+        failures: reader.number(&format!("{name}.failcnt"))?.unwrap_or(0),
     }))
 }
 
 fn value(table: &BTreeMap<String, u64>, name: &str) -> u64 {
     table.get(name).copied().unwrap_or(0)
+}
+
+/// Puts the limits on memory and on swap together.
+fn sum(memory: Option<Limit>, swap: Option<Limit>) -> Option<Limit> {
+    match (memory?, swap?) {
+        (Limit::Value(memory), Limit::Value(swap)) => Some(Limit::Value(memory.saturating_add(swap))),
+        _ => Some(Limit::Max),
+    }
 }
 
 /// Takes the memory limit off one on memory and swap together.

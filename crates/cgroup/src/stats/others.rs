@@ -1,7 +1,7 @@
 //! Statistics of the smaller controllers, and pressure.
 
 use super::read::{Reader, keyed};
-use super::{Hugetlb, Pids, Pressure, Rdma, Resource, Stall};
+use super::{Counter, Hugetlb, Pids, Pressure, Rdma, Resource, Stall};
 use crate::{Error, Version};
 use std::collections::BTreeMap;
 
@@ -24,23 +24,39 @@ pub(super) fn pids(reader: &Reader<'_>) -> Result<Option<Pids>, Error> {
 pub(super) fn hugetlb(reader: &Reader<'_>) -> Result<BTreeMap<String, Hugetlb>, Error> {
     let mut sizes = BTreeMap::new();
     for size in page_sizes() {
-        let file = |name: &str| format!("hugetlb.{size}.{name}");
-        let stats = match reader.version() {
-            Version::V1 => reader.number(&file("usage_in_bytes"))?.map(|usage| {
-                let peak = reader.number(&file("max_usage_in_bytes"))?;
-                let failures = reader.number(&file("failcnt"))?.unwrap_or(0);
-                Ok::<_, Error>(Hugetlb { usage, peak, failures })
-            }),
-            Version::V2 => reader.number(&file("current"))?.map(|usage| {
-                let failures = reader.table(&file("events"))?.get("max").copied().unwrap_or(0);
-                Ok(Hugetlb { usage, peak: None, failures })
-            }),
-        };
-        if let Some(stats) = stats.transpose()? {
+        let read = |prefix: &str| pages(reader, &format!("hugetlb.{size}{prefix}"));
+        let reserved = read(".rsvd")?;
+        let stats = read("")?.map(|Counter { usage, peak, failures, .. }| Hugetlb {
+            usage,
+            peak,
+            failures,
+            reserved,
+        });
+        if let Some(stats) = stats {
             sizes.insert(size, stats);
         }
     }
     Ok(sizes)
+}
+
+/// Reads the counter of one kind of page; `None` where the kernel does not count it.
+fn pages(reader: &Reader<'_>, prefix: &str) -> Result<Option<Counter>, Error> {
+    let file = |name: &str| format!("{prefix}.{name}");
+    match reader.version() {
+        Version::V1 => {
+            let Some(usage) = reader.number(&file("usage_in_bytes"))? else { return Ok(None) };
+            let limit = reader.limit(&file("limit_in_bytes"))?;
+            let peak = reader.number(&file("max_usage_in_bytes"))?;
+            let failures = reader.number(&file("failcnt"))?.unwrap_or(0);
+            Ok(Some(Counter { usage, limit, peak, failures }))
+        }
+        Version::V2 => {
+            let Some(usage) = reader.number(&file("current"))? else { return Ok(None) };
+            // Reservations have no events of their own.
+            let failures = reader.table(&file("events"))?.get("max").copied().unwrap_or(0);
+            Ok(Some(Counter { usage, limit: reader.limit(&file("max"))?, peak: None, failures }))
+        }
+    }
 }
 
 /// Lists the page sizes of this machine; a kernel without huge pages has no such directory, and so none.

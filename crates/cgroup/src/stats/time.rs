@@ -31,7 +31,19 @@ fn account_v1(stats: &mut Cpu, reader: &Reader<'_>) -> Result<(), Error> {
     stats.system = reader.number("cpuacct.usage_sys")?.unwrap_or(0);
     let per_cpu = reader.text("cpuacct.usage_percpu")?.unwrap_or_default();
     stats.per_cpu = per_cpu.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    let all = reader.text("cpuacct.usage_all")?.unwrap_or_default();
+    for (user, system) in all.lines().filter_map(line_of_cpu) {
+        stats.per_cpu_user.push(user);
+        stats.per_cpu_system.push(system);
+    }
     Ok(())
+}
+
+/// Parses `0 4711 815`: a CPU, and its time in user mode and in the kernel. The first line names the columns.
+fn line_of_cpu(line: &str) -> Option<(u64, u64)> {
+    let mut numbers = line.split_whitespace().map(str::parse::<u64>);
+    numbers.next()?.ok()?;
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn throttling_v1(stats: &mut Cpu, reader: &Reader<'_>) -> Result<(), Error> {

@@ -19,7 +19,7 @@ pub(super) enum Source {
     /// No file tells: the group is asked.
     Asked { last: bool },
     /// `memory.events` of a v2 group.
-    OomFile { events: OwnedFd, last: u64 },
+    OomFile { events: OwnedFd, last: Kills },
     /// An eventfd for `memory.oom_control` of a v1 group.
     OomCounter { counter: OwnedFd, last: u64 },
     /// An eventfd for a v1 memory threshold or pressure level.
@@ -70,8 +70,8 @@ impl Source {
                 true => turn(last, !group.procs()?.is_empty()),
                 false => Some(Event::Removed),
             }),
-            Self::OomFile { events, last } => match file::read_again(events) {
-                Ok(text) => Ok(more(last, kills(&text))),
+            Self::OomFile { events, last } => match file::read_again(&*events) {
+                Ok(text) => settle(group, events, last, Kills::parse(&text)),
                 Err(errno) => gone(group, "read memory.events of", errno),
             },
             Self::OomCounter { counter, last } => {
@@ -120,7 +120,7 @@ fn oom(group: &Group) -> Result<Source, Error> {
             let events = open(group, directory, "memory.events", OFlags::RDONLY)?;
             let text = file::read_again(&events)
                 .map_err(|errno| group.read_error(directory, "memory.events", errno))?;
-            Ok(Source::OomFile { events, last: kills(&text) })
+            Ok(Source::OomFile { events, last: Kills::parse(&text) })
         }
     }
 }
@@ -214,16 +214,44 @@ fn turn(last: &mut bool, now: bool) -> Option<Event> {
     turned.then_some(if now { Event::Populated } else { Event::Empty })
 }
 
-fn more(last: &mut u64, now: u64) -> Option<Event> {
-    let killed = now.saturating_sub(*last);
+/// Counts kills in `memory.events`. The kernel counts first that memory ran out, and a moment later whom it killed for
+/// it; by the time it tells of the second a group may be gone with its last process, so that is waited for.
+fn settle(group: &Group, events: &OwnedFd, last: &mut Kills, mut now: Kills) -> Result<Option<Event>, Error> {
+    for _ in 0..COUNT_TRIES {
+        if now.kills > last.kills || now.outs == last.outs {
+            break;
+        }
+        std::thread::sleep(COUNT_WAIT);
+        now = match file::read_again(events) {
+            Ok(text) => Kills::parse(&text),
+            Err(Errno::NODEV | Errno::NOENT) => Kills { kills: now.kills + 1, ..now },
+            Err(errno) => return gone(group, "read memory.events of", errno),
+        };
+    }
+    let killed = now.kills.saturating_sub(last.kills);
     *last = now;
-    (killed > 0).then_some(Event::Oom { killed })
+    Ok((killed > 0).then_some(Event::Oom { killed }))
 }
 
 fn is_populated(events: &str) -> bool {
     events.lines().any(|line| line == "populated 1")
 }
 
-fn kills(events: &str) -> u64 {
-    events.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok()).unwrap_or(0)
+/// What `memory.events` counts of memory that ran out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kills {
+    /// How often it did.
+    outs: u64,
+    /// How many tasks were killed.
+    kills: u64,
+}
+
+impl Kills {
+    fn parse(events: &str) -> Self {
+        let value = |name: &str| {
+            let number = events.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+            number.unwrap_or(0)
+        };
+        Self { outs: value("oom "), kills: value("oom_kill ") }
+    }
 }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod create;
 mod delete;
+mod events;
 mod exec;
 mod home;
 mod list;
@@ -21,6 +22,7 @@ use rustix::process::PidfdFlags;
 
 pub use create::{Bundle, CreateRequest, Created};
 pub use delete::Force;
+pub use events::Occurrence;
 pub use exec::{ExecOptions, Executed};
 pub use list::Store;
 pub use signal::{Reach, parse_signal};

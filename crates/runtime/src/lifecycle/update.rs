@@ -25,7 +25,7 @@ impl Container {
     pub fn update(&self, host: &Host, resources: &Resources) -> Result<Vec<String>> {
         let status = self.status()?;
         if status == Status::Stopped {
-            let message = format!("cannot update container {}: it is not running", self.record.id);
+            let message = format!("{}: container not running", self.record.id);
             return Err(Error::of(ErrorKind::NotRunning, message));
         }
         let group = self.group()?.ok_or_else(|| {

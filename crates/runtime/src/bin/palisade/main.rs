@@ -6,6 +6,7 @@ mod checkpoint;
 mod dashes;
 #[cfg(test)]
 mod engines;
+mod events;
 mod exec;
 mod inspect;
 mod log;
@@ -58,6 +59,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Delete(verb) => manage::delete(verb, &store, log),
         Verb::Pause(verb) => manage::pause(&verb.id, &store),
         Verb::Resume(verb) => manage::resume(&verb.id, &store),
+        Verb::Events(verb) => events::events(verb, &store),
         Verb::Update(verb) => update::update(verb, &store, log),
         Verb::State(verb) => inspect::state(&verb.id, &store),
         Verb::List(verb) => inspect::list(verb, &store),

@@ -3,6 +3,7 @@
 //! Nothing here knows the rest of the program: `cargo xtask man` reads these definitions, too.
 
 mod checkpoint;
+mod events;
 mod exec;
 mod global;
 mod look;
@@ -13,6 +14,7 @@ mod update;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use checkpoint::{Checkpoint, Images, Restore};
+pub(crate) use events::Events;
 pub(crate) use exec::Exec;
 pub(crate) use global::{CgroupManager, Global, LogFormat, LogLevel};
 pub(crate) use look::{Format, List, Plan, PlanFormat, Ps, Spec};
@@ -52,6 +54,8 @@ pub(crate) enum Verb {
     List(List),
     /// List the processes of a container
     Ps(Ps),
+    /// Tell what a container uses, and that it has run out of memory, as lines of JSON
+    Events(Events),
     /// Change the limits of a container
     Update(Update),
     /// Freeze all processes of a container
