@@ -4,10 +4,16 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../.git/HEAD");
-    let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok();
-    let commit = commit.filter(|output| output.status.success()).map(|output| output.stdout);
-    let commit = commit.and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
-    let commit = if commit.trim().is_empty() { "unknown" } else { commit.trim() };
-    println!("cargo::rustc-env=PALISADE_COMMIT={commit}");
+    // In a work tree of its own the file is elsewhere, and one that is not there would mean to build each time.
+    let head = git(&["rev-parse", "--git-path", "HEAD"]);
+    println!("cargo::rerun-if-changed={}", head.as_deref().unwrap_or("build.rs"));
+    let commit = git(&["rev-parse", "--short=12", "HEAD"]);
+    println!("cargo::rustc-env=PALISADE_COMMIT={}", commit.as_deref().unwrap_or("unknown"));
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let text = text.trim();
+    (output.status.success() && !text.is_empty()).then(|| text.to_owned())
 }

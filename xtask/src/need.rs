@@ -1,7 +1,7 @@
 //! What the tiers need beyond cargo, whether it is there, and how it gets there.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
@@ -34,6 +34,10 @@ pub(crate) const BUSYBOX: &str = "/bin/busybox";
 
 /// Other runtimes, which some tests compare with; a test that lacks them says so and skips itself.
 const PEERS: &[&str] = &["crun", "runc"];
+
+/// The library that filters of system calls are compared with in a unit test, which does without it where it is missing.
+const LIBSECCOMP: Option<&str> = Some("libseccomp-dev");
+const SECCOMP_HEADER: &str = "/usr/include/seccomp.h";
 
 impl Need {
     /// Tells whether the thing is there.
@@ -78,6 +82,7 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
     let mut packages: Vec<&str> = missing.filter_map(|need| need.package()).collect();
     if needs.contains(&Need::Root) {
         packages.extend(PEERS.iter().filter(|peer| in_path(peer).is_none()));
+        packages.extend(LIBSECCOMP.filter(|_| !Path::new(SECCOMP_HEADER).is_file()));
     }
     if !packages.is_empty() || needs.contains(&Need::Root) {
         privilege::ask()?;

@@ -85,7 +85,7 @@ fn seccomp() -> SeccompFeatures {
             "SCMP_CMP_MASKED_EQ",
             "SCMP_CMP_NE",
         ]),
-        archs: list(&["SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"]),
+        archs: Some(palisade_seccomp::Arch::all_known().map(|arch| arch.name().to_owned()).collect()),
         known_flags: list(&[
             "SECCOMP_FILTER_FLAG_LOG",
             "SECCOMP_FILTER_FLAG_SPEC_ALLOW",

@@ -1,26 +1,26 @@
-//! Prints how long the default profile takes to compile, how long its program is, and what calls cost:
-//! `cargo run --release -p palisade-seccomp --example compile_time`; with `listing` also the program.
+//! Prints how long a profile takes to compile, how long its program is, and what calls cost:
+//! `cargo run --release -p palisade-seccomp --example compile_time [FILE]`, where FILE is a profile as JSON and without
+//! it that of `pal run` is taken; with `listing` after that also the program.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::error::Error;
+use std::time::{Duration, Instant};
 
-use palisade_seccomp::{SyscallData, compile, default_profile};
+use palisade_seccomp::{Profile, SyscallData, compile, default_profile};
 
-fn main() -> Result<(), palisade_seccomp::Error> {
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1).peekable();
+    let file = arguments.next_if(|word| word != "listing");
     let first = Instant::now();
-    let profile = default_profile(&BTreeSet::new(), (6, 0));
+    let profile: Profile = match file {
+        Some(file) => serde_json::from_slice(&std::fs::read(file)?)?,
+        None => default_profile(&BTreeSet::new(), (6, 0)),
+    };
     let made = first.elapsed();
     let filter = compile(&profile)?;
     println!("first: profile {made:?}, with filter {:?}", first.elapsed());
-    let mut times = Vec::new();
-    for _ in 0..1000 {
-        let start = Instant::now();
-        compile(&profile)?;
-        times.push(start.elapsed());
-    }
-    times.sort_unstable();
-    println!("filter again: {:?} (median of 1000)", times[500]);
+    println!("filter again: {:?} (median of 1000)", median(|| compile(&profile).map(drop))?);
     println!("{} instructions", filter.instructions.len());
     let costs: Vec<usize> = (0..470)
         .map(|number| filter.cost(&SyscallData { number, arch: 0xc000_003e, ..SyscallData::default() }))
@@ -31,8 +31,19 @@ fn main() -> Result<(), palisade_seccomp::Error> {
         total / costs.len(),
         costs.iter().max().unwrap_or(&0)
     );
-    if std::env::args().nth(1).is_some_and(|word| word == "listing") {
+    if arguments.next().is_some() {
         print!("{filter}");
     }
     Ok(())
+}
+
+fn median<E>(mut work: impl FnMut() -> Result<(), E>) -> Result<Duration, E> {
+    let mut times = Vec::new();
+    for _ in 0..1000 {
+        let start = Instant::now();
+        work()?;
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    Ok(times[500])
 }

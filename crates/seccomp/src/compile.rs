@@ -3,25 +3,26 @@
 #[cfg(test)]
 mod tests;
 
-use crate::arch::X32_BIT;
+use crate::arch::{Endian, X32_BIT};
 use crate::assembler::{Assembler, Label};
-use crate::condition::{Width, test};
+use crate::condition::test;
 use crate::error::Error;
 use crate::filter::{
-    ARCH, Filter, Instruction, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL, KILL_THREAD, MAX_INSTRUCTIONS, NUMBER,
+    ARCH, Filter, Instruction, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL, KILL_THREAD, MAX_INSTRUCTIONS, NEW_LISTENER,
+    NUMBER,
 };
-use crate::ranges::{Gaps, Outcome, Range, Ranges};
+use crate::ranges::{Check, Gaps, Outcome, Range, Ranges};
 use crate::rules::{Calls, Rules};
 use crate::{Action, Arch, Flag, Profile};
 
 /// Compiles a profile for the machine that the program was built for.
 ///
 /// # Errors
-/// Says what in the profile is wrong, not supported ([`Action::Notify`]) or too large.
+/// Says what in the profile is wrong or too large.
 pub fn compile(profile: &Profile) -> Result<Filter, Error> {
     let native = Arch::native().ok_or_else(|| {
         Error::new("", "the numbers of this machine's system calls are not known")
-            .with_hint("system call filters need x86 or little-endian ARM")
+            .with_hint("palisade features lists those that are")
     })?;
     compile_for(profile, native)
 }
@@ -31,8 +32,8 @@ pub fn compile(profile: &Profile) -> Result<Filter, Error> {
 /// # Errors
 /// As [`compile`].
 pub fn compile_for(profile: &Profile, native: Arch) -> Result<Filter, Error> {
-    check_listener(profile)?;
-    let flags = flags(profile)?;
+    let listener = listener(profile)?;
+    let flags = flags(profile, listener)?;
     let arches = arches(profile, native);
     let rules = Rules::read(profile, &arches)?;
     let instructions = assemble(&rules);
@@ -44,34 +45,45 @@ pub fn compile_for(profile: &Profile, native: Arch) -> Result<Filter, Error> {
     Ok(Filter { instructions, flags, unknown: rules.unknown })
 }
 
-fn check_listener(profile: &Profile) -> Result<(), Error> {
-    let refuse = |place: String| {
-        Err(Error::new(place, "SCMP_ACT_NOTIFY is not supported yet")
-            .with_hint("an agent that answers for the kernel cannot be attached"))
-    };
-    if profile.default_action == Action::Notify {
-        return refuse("/defaultAction".to_owned());
-    }
-    let mut entries = profile.syscalls.iter();
-    if let Some(at) = entries.position(|entry| entry.action == Action::Notify) {
-        return refuse(format!("/syscalls/{at}/action"));
-    }
+/// Whether an agent answers for the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    None,
+    Agent,
+}
+
+fn listener(profile: &Profile) -> Result<Listener, Error> {
     if profile.listener_metadata.is_some() && profile.listener_path.is_none() {
         return Err(Error::new("/listenerMetadata", "it must not be set without listenerPath"));
     }
-    Ok(())
+    let notifies = profile.default_action == Action::Notify
+        || profile.syscalls.iter().any(|entry| entry.action == Action::Notify);
+    match (notifies, &profile.listener_path) {
+        (false, _) => Ok(Listener::None),
+        (true, Some(_)) => Ok(Listener::Agent),
+        (true, None) => {
+            let cause = "SCMP_ACT_NOTIFY needs the socket of the agent that answers";
+            Err(Error::new("/listenerPath", cause))
+        }
+    }
 }
 
-fn flags(profile: &Profile) -> Result<u32, Error> {
+fn flags(profile: &Profile, listener: Listener) -> Result<u32, Error> {
     let flags = profile.flags.as_deref().unwrap_or(&[Flag::SpecAllow]);
-    let mut bits = 0;
+    let mut bits = match listener {
+        Listener::None => 0,
+        Listener::Agent => NEW_LISTENER,
+    };
     for (at, flag) in flags.iter().enumerate() {
-        bits |= match flag {
-            Flag::Tsync => 1,
-            Flag::Log => 1 << 1,
-            Flag::SpecAllow => 1 << 2,
-            Flag::WaitKillableRecv => {
-                let cause = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs SCMP_ACT_NOTIFY, which is not supported yet";
+        bits |= match (flag, listener) {
+            // The kernel takes only one of the two flags, and there is no other thread when a filter is loaded.
+            (Flag::Tsync, Listener::Agent) => 0,
+            (Flag::Tsync, Listener::None) => 1,
+            (Flag::Log, _) => 1 << 1,
+            (Flag::SpecAllow, _) => 1 << 2,
+            (Flag::WaitKillableRecv, Listener::Agent) => 1 << 5,
+            (Flag::WaitKillableRecv, Listener::None) => {
+                let cause = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY alone";
                 return Err(Error::new(format!("/flags/{at}"), cause));
             }
         };
@@ -84,8 +96,9 @@ fn arches(profile: &Profile, native: Arch) -> Vec<Arch> {
     let mut arches = vec![native];
     for arch in &profile.architectures {
         let arch = if *arch == Arch::Native { native } else { *arch };
-        // No kernel that runs this reports an architecture without a table; its calls are killed anyway.
-        if arch.audit().is_some() && !arches.contains(&arch) {
+        // No kernel that runs this reports an architecture without a table or of the other order of bytes; its calls
+        // are killed anyway.
+        if arch.audit().is_some() && arch.endian() == native.endian() && !arches.contains(&arch) {
             arches.push(arch);
         }
     }
@@ -133,24 +146,21 @@ fn section(assembler: &mut Assembler, rules: &Rules, calls: &[&Calls]) -> Label 
     }
     // A tracer that skips a call sets its number to -1 before the filter runs.
     ranges.fill(u32::MAX, rules.default);
-    let width = match calls[0].arch {
-        Arch::X86 | Arch::Arm => Width::Word,
-        _ => Width::Long,
-    };
+    let endian = calls[0].arch.endian();
     let checks: Vec<Label> =
-        ranges.checks().iter().map(|check| write_check(assembler, rules, check, width)).collect();
+        ranges.checks().iter().map(|check| write_check(assembler, rules, check, endian)).collect();
     let tree = search(assembler, ranges.list(), &checks);
     assembler.load(NUMBER, tree)
 }
 
 /// Writes rules that are tried one after the other.
-fn write_check(assembler: &mut Assembler, rules: &Rules, check: &[usize], width: Width) -> Label {
+fn write_check(assembler: &mut Assembler, rules: &Rules, check: &Check, endian: Endian) -> Label {
     let mut otherwise = assembler.ret(rules.default);
-    for rule in check.iter().rev() {
+    for rule in check.rules.iter().rev() {
         let rule = &rules.rules[*rule];
         let mut label = assembler.ret(rule.value);
         for argument in rule.tests.iter().rev() {
-            label = test(assembler, width, argument, label, otherwise);
+            label = test(assembler, check.width, endian, argument, label, otherwise);
         }
         otherwise = label;
     }

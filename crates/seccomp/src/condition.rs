@@ -1,11 +1,12 @@
 //! Tests of arguments, written as BPF.
 
+use crate::arch::Endian;
 use crate::assembler::{Assembler, Label};
 use crate::filter::{ARGUMENTS, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL, JUMP_IF_GREATER};
-use crate::{Argument, Operator};
+use crate::{Arch, Argument, Operator};
 
 /// How much of an argument a system call convention passes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Width {
     /// 32 bits: only the low halves are compared, as libseccomp does, so that -1 written with 64 bits
     /// means -1.
@@ -14,15 +15,29 @@ pub(crate) enum Width {
     Long,
 }
 
+impl Width {
+    /// Returns how much of an argument counts. Of x32, whose registers are wide, only the low halves do, as with
+    /// libseccomp.
+    pub(crate) fn of(arch: Arch) -> Self {
+        match arch {
+            Arch::X86 | Arch::X32 | Arch::Arm | Arch::Ppc | Arch::Mips | Arch::Mipsel | Arch::M68k => {
+                Self::Word
+            }
+            _ => Self::Long,
+        }
+    }
+}
+
 /// Writes a test of one argument that goes on at `yes` when it holds, else at `no`.
 pub(crate) fn test(
     assembler: &mut Assembler,
     width: Width,
+    endian: Endian,
     argument: &Argument,
     yes: Label,
     no: Label,
 ) -> Label {
-    let mut writer = Writer { assembler, width, index: argument.index };
+    let mut writer = Writer { assembler, width, endian, index: argument.index };
     let value = Halves::of(argument.value);
     let all = Halves::of(u64::MAX);
     match argument.op {
@@ -63,6 +78,7 @@ enum Half {
 struct Writer<'a> {
     assembler: &'a mut Assembler,
     width: Width,
+    endian: Endian,
     index: usize,
 }
 
@@ -92,10 +108,9 @@ impl Writer<'_> {
     /// Loads half of the argument under a mask, and goes on at `next`.
     fn load(&mut self, half: Half, mask: u32, next: Label) -> Label {
         let next = if mask == u32::MAX { next } else { self.assembler.and(mask, next) };
-        // All architectures that have a table are little endian.
-        let half = match half {
-            Half::Low => 0,
-            Half::High => 4,
+        let half = match (half, self.endian) {
+            (Half::Low, Endian::Little) | (Half::High, Endian::Big) => 0,
+            (Half::High, Endian::Little) | (Half::Low, Endian::Big) => 4,
         };
         let index = u32::try_from(self.index).expect("the index was checked: 0 to 5");
         self.assembler.load(ARGUMENTS + 8 * index + half, next)

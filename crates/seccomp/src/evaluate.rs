@@ -1,5 +1,6 @@
 //! Runs a filter on one system call, as the kernel would.
 
+use crate::arch::Endian;
 use crate::filter::{
     AND, Filter, JUMP, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL, JUMP_IF_GREATER, KILL_PROCESS, LOAD, RETURN,
 };
@@ -18,10 +19,11 @@ pub struct SyscallData {
 }
 
 impl SyscallData {
-    /// Returns the word at a byte offset of the kernel's structure, in little-endian layout.
-    fn word(&self, offset: u32) -> Option<u32> {
+    /// Returns the word at a byte offset of the kernel's structure.
+    fn word(&self, endian: Endian, offset: u32) -> Option<u32> {
         let long = |value: u64, offset: u32| {
-            let half = if offset.is_multiple_of(8) { value & 0xffff_ffff } else { value >> 32 };
+            let is_low = offset.is_multiple_of(8) == (endian == Endian::Little);
+            let half = if is_low { value & 0xffff_ffff } else { value >> 32 };
             u32::try_from(half).ok()
         };
         match offset {
@@ -38,20 +40,25 @@ impl SyscallData {
 }
 
 impl Filter {
-    /// Returns the `SECCOMP_RET_*` value that the filter has for a system call.
+    /// Returns the `SECCOMP_RET_*` value that the filter has for a system call on a little-endian machine.
     ///
     /// A program that the kernel would refuse to load (it runs off its end, or has an instruction that
     /// [`compile`](crate::compile) never writes) kills the process.
     pub fn evaluate(&self, data: &SyscallData) -> u32 {
-        self.run(data).map_or(KILL_PROCESS, |(value, _)| value)
+        self.evaluate_as(Endian::Little, data)
+    }
+
+    /// The same on a machine of either order of bytes.
+    pub(crate) fn evaluate_as(&self, endian: Endian, data: &SyscallData) -> u32 {
+        self.run(endian, data).map_or(KILL_PROCESS, |(value, _)| value)
     }
 
     /// Returns how many instructions run for a system call.
     pub fn cost(&self, data: &SyscallData) -> usize {
-        self.run(data).map_or(0, |(_, steps)| steps)
+        self.run(Endian::Little, data).map_or(0, |(_, steps)| steps)
     }
 
-    fn run(&self, data: &SyscallData) -> Option<(u32, usize)> {
+    fn run(&self, endian: Endian, data: &SyscallData) -> Option<(u32, usize)> {
         let mut at = 0;
         let mut accumulator = 0;
         for step in 1..=self.instructions.len() {
@@ -61,7 +68,7 @@ impl Filter {
             let condition = match instruction.code {
                 RETURN => return Some((operand, step)),
                 LOAD => {
-                    accumulator = data.word(operand)?;
+                    accumulator = data.word(endian, operand)?;
                     continue;
                 }
                 AND => {

@@ -16,6 +16,16 @@ pub struct Filter {
     pub unknown: Vec<String>,
 }
 
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`
+pub(crate) const NEW_LISTENER: u32 = 1 << 3;
+
+impl Filter {
+    /// Tells whether `seccomp(2)` returns a descriptor at which an agent answers for the kernel (Linux 5.0).
+    pub fn has_listener(&self) -> bool {
+        self.flags & NEW_LISTENER != 0
+    }
+}
+
 /// `BPF_LD | BPF_W | BPF_ABS`: loads a word of `struct seccomp_data`.
 pub(crate) const LOAD: u16 = 0x20;
 /// `BPF_ALU | BPF_AND | BPF_K`.
@@ -46,6 +56,8 @@ pub(crate) const KILL_THREAD: u32 = 0;
 pub(crate) const TRAP: u32 = 0x0003_0000;
 /// `SECCOMP_RET_ERRNO`; the errno is in its lower half.
 pub(crate) const ERRNO: u32 = 0x0005_0000;
+/// `SECCOMP_RET_USER_NOTIF`
+pub(crate) const NOTIFY: u32 = 0x7fc0_0000;
 /// `SECCOMP_RET_TRACE`; the message is in its lower half.
 pub(crate) const TRACE: u32 = 0x7ff0_0000;
 /// `SECCOMP_RET_LOG`

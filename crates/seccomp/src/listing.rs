@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::filter::{
     ALLOW, AND, ARCH, ARGUMENTS, ERRNO, Filter, Instruction, JUMP, JUMP_IF_AT_LEAST, JUMP_IF_EQUAL,
-    JUMP_IF_GREATER, KILL_PROCESS, KILL_THREAD, LOAD, LOG, NUMBER, RETURN, TRACE, TRAP,
+    JUMP_IF_GREATER, KILL_PROCESS, KILL_THREAD, LOAD, LOG, NOTIFY, NUMBER, RETURN, TRACE, TRAP,
 };
 
 impl fmt::Display for Filter {
@@ -64,6 +64,7 @@ fn verdict(value: u32) -> String {
         KILL_THREAD => "KILL_THREAD".to_owned(),
         TRAP => "TRAP".to_owned(),
         ERRNO => format!("ERRNO({data})"),
+        NOTIFY => "NOTIFY".to_owned(),
         TRACE => format!("TRACE({data})"),
         LOG => "LOG".to_owned(),
         ALLOW => "ALLOW".to_owned(),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::Arch;
+use crate::condition::Width;
 use crate::filter::ALLOW;
 use crate::rules::{Calls, Rule};
 
@@ -12,6 +14,14 @@ pub(crate) enum Outcome {
     Return(u32),
     /// The check with this index is made.
     Check(usize),
+}
+
+/// Rules with tests, by their indices, that are tried in order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Check {
+    pub(crate) rules: Vec<usize>,
+    /// How much of an argument they look at.
+    pub(crate) width: Width,
 }
 
 /// The numbers from `start` to the start of the next range.
@@ -25,9 +35,8 @@ pub(crate) struct Range {
 #[derive(Default)]
 pub(crate) struct Ranges {
     list: Vec<Range>,
-    /// Lists of rules with tests, tried in order.
-    checks: Vec<Vec<usize>>,
-    known: BTreeMap<Vec<usize>, usize>,
+    checks: Vec<Check>,
+    known: BTreeMap<Check, usize>,
 }
 
 /// What happens to the numbers that no rule is for.
@@ -54,14 +63,20 @@ impl Ranges {
         // A profile that names no call of this architecture knows nothing of its age.
         let newest = calls.newest.map_or(u32::MAX, |newest| base + newest);
         let mut at_newest = calls.newest.is_none();
+        let width = Width::of(calls.arch);
         self.fill(base, gaps.old);
+        if calls.arch == Arch::S390x && !at_newest {
+            // Numbers that do not fit the instruction come as 0, and those that the kernel does not know stay so.
+            self.fill(base, gaps.new);
+            self.fill(base + 1, gaps.old);
+        }
         for group in ruled.chunk_by(|one, other| one.0 == other.0) {
             let number = base + group[0].0;
             if number > newest && !at_newest {
                 self.fill(newest + 1, gaps.new);
                 at_newest = true;
             }
-            let outcome = self.outcome(group, rules, gaps.old);
+            let outcome = self.outcome(group, rules, gaps.old, width);
             self.push(number, outcome);
             self.fill(number + 1, if at_newest { gaps.new } else { gaps.old });
         }
@@ -76,12 +91,12 @@ impl Ranges {
     }
 
     /// Returns the lists of rules that [`Outcome::Check`] refers to.
-    pub(crate) fn checks(&self) -> &[Vec<usize>] {
+    pub(crate) fn checks(&self) -> &[Check] {
         &self.checks
     }
 
     /// Decides between the rules of one call; the module `rules` says how.
-    fn outcome(&mut self, group: &[(u32, usize)], rules: &[Rule], default: u32) -> Outcome {
+    fn outcome(&mut self, group: &[(u32, usize)], rules: &[Rule], default: u32, width: Width) -> Outcome {
         let mut check = Vec::new();
         for (_, index) in group {
             let rule = &rules[*index];
@@ -97,6 +112,7 @@ impl Ranges {
             return Outcome::Return(default);
         }
         let fresh = self.checks.len();
+        let check = Check { rules: check, width };
         let index = *self.known.entry(check.clone()).or_insert(fresh);
         if index == fresh {
             self.checks.push(check);
@@ -118,12 +134,12 @@ impl Ranges {
 impl Gaps {
     /// Derives the gaps from the default action: where that is not to let calls through, calls newer
     /// than the profile look as on an older kernel, so that programs fall back to what they know. A
-    /// tracer answers for itself.
+    /// tracer and an agent answer for themselves.
     pub(crate) fn new(default: u32) -> Self {
-        use crate::filter::{ERRNO, LOG, TRACE};
+        use crate::filter::{ERRNO, LOG, NOTIFY, TRACE};
         const ENOSYS: u32 = 38;
         let action = default & 0xffff_0000;
-        let new = if [ALLOW, LOG, TRACE].contains(&action) { default } else { ERRNO | ENOSYS };
+        let new = if [ALLOW, LOG, TRACE, NOTIFY].contains(&action) { default } else { ERRNO | ENOSYS };
         Self { old: default, new }
     }
 }

@@ -9,7 +9,7 @@
 //! 4. When none holds, the default action does.
 
 use crate::error::Error;
-use crate::filter::{ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, TRACE, TRAP};
+use crate::filter::{ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, NOTIFY, TRACE, TRAP};
 use crate::multiplex::{Subcall, subcall};
 use crate::syscalls::find;
 use crate::table::Column;
@@ -19,7 +19,7 @@ const EPERM: u32 = 1;
 /// The kernel's `MAX_ERRNO`: it silently lowers what is above.
 const MAX_ERRNO: u32 = 4095;
 /// Where the numbers of ARM's private calls begin.
-const PRIVATE_CALLS: u32 = 0xf0000;
+pub(crate) const PRIVATE_CALLS: u32 = 0xf0000;
 
 /// What to return for calls whose tests all hold.
 pub(crate) struct Rule {
@@ -48,7 +48,7 @@ impl Rules {
     /// Resolves a profile for some architectures; those without a table are left out.
     pub(crate) fn read(profile: &Profile, arches: &[Arch]) -> Result<Self, Error> {
         let default = return_value(profile.default_action, profile.default_errno_ret)
-            .map_err(|(field, cause)| Error::new(default_place(field), cause))?;
+            .map_err(|cause| Error::new("/defaultErrnoRet", cause))?;
         let mut rules = Self {
             default,
             rules: Vec::with_capacity(profile.syscalls.len()),
@@ -67,8 +67,7 @@ impl Rules {
         if entry.names.is_empty() {
             return Err(fault("/names", "at least one name is wanted"));
         }
-        let value = return_value(entry.action, entry.errno_ret)
-            .map_err(|(field, cause)| fault(entry_field(field), cause))?;
+        let value = return_value(entry.action, entry.errno_ret).map_err(|cause| fault("/errnoRet", cause))?;
         if let Some(at) = entry.args.iter().position(|test| test.index > 5) {
             let cause = format!("there is no argument {}: 0 to 5", entry.args[at].index);
             return Err((format!("/args/{at}/index"), cause));
@@ -100,10 +99,8 @@ impl Rules {
             if let Some(number) = row.and_then(|row| row.number(column)) {
                 calls.add(number, rules.clone());
             }
-            if column == Column::X86
-                && let Some(subcall) = &multiplexed
-            {
-                self.add_subcall(at, subcall, rules.clone());
+            if let Some(subcall) = &multiplexed {
+                self.add_subcall(at, column, subcall, rules.clone());
             }
         }
         Ok(())
@@ -114,8 +111,8 @@ impl Rules {
     /// The carrier has the arguments in memory, where no filter sees them. What cannot be tested is
     /// decided on the safe side: a rule with tests that forbids more than the default action holds for
     /// all arguments, one that allows more for none.
-    fn add_subcall(&mut self, at: usize, subcall: &Subcall, rules: std::ops::Range<usize>) {
-        let carrier = find(subcall.carrier).and_then(|row| row.number(Column::X86));
+    fn add_subcall(&mut self, at: usize, column: Column, subcall: &Subcall, rules: std::ops::Range<usize>) {
+        let carrier = find(subcall.carrier).and_then(|row| row.number(column));
         let Some(number) = carrier else { return };
         for rule in rules {
             let Rule { value, tests } = &self.rules[rule];
@@ -157,29 +154,9 @@ fn fault(field: &str, cause: impl Into<String>) -> Fault {
     (field.to_owned(), cause.into())
 }
 
-#[derive(Clone, Copy)]
-enum Field {
-    Action,
-    Errno,
-}
-
-fn default_place(field: Field) -> &'static str {
-    match field {
-        Field::Action => "/defaultAction",
-        Field::Errno => "/defaultErrnoRet",
-    }
-}
-
-fn entry_field(field: Field) -> &'static str {
-    match field {
-        Field::Action => "/action",
-        Field::Errno => "/errnoRet",
-    }
-}
-
 /// Makes the rules of one entry: one whose tests must all hold, or, when two tests are on the same
 /// argument, one for each test. runc does the latter, and profiles rely on it to list allowed values.
-fn alternatives(value: u32, tests: &[Argument]) -> Vec<Rule> {
+pub(crate) fn alternatives(value: u32, tests: &[Argument]) -> Vec<Rule> {
     let repeats = |at: usize| tests[..at].iter().any(|test| test.index == tests[at].index);
     if (0..tests.len()).any(repeats) {
         let rule = |test: &Argument| Rule { value, tests: vec![*test] };
@@ -189,34 +166,32 @@ fn alternatives(value: u32, tests: &[Argument]) -> Vec<Rule> {
 }
 
 /// Returns the `SECCOMP_RET_*` value of an action.
-fn return_value(action: Action, errno: Option<u32>) -> Result<u32, (Field, String)> {
-    let (base, most) = match action {
-        Action::Errno => (ERRNO, MAX_ERRNO),
-        Action::Trace => (TRACE, u32::from(u16::MAX)),
-        _ => {
-            if errno.is_some() {
-                let cause = format!("{} has no errno", action.name());
-                return Err((Field::Errno, cause));
-            }
-            return plain_value(action);
-        }
+///
+/// # Errors
+/// Why the errno, or the tracer's message, is none of this action.
+pub(crate) fn return_value(action: Action, errno: Option<u32>) -> Result<u32, String> {
+    let most = match action {
+        Action::Errno => MAX_ERRNO,
+        Action::Trace => u32::from(u16::MAX),
+        _ if errno.is_some() => return Err(format!("{} has no errno", action.name())),
+        _ => return Ok(plain_value(action)),
     };
     let errno = errno.unwrap_or(EPERM);
     if errno > most {
-        return Err((Field::Errno, format!("{errno} is above {most}")));
+        return Err(format!("{errno} is above {most}"));
     }
-    Ok(base | errno)
+    Ok(plain_value(action) | errno)
 }
 
-fn plain_value(action: Action) -> Result<u32, (Field, String)> {
+fn plain_value(action: Action) -> u32 {
     match action {
-        Action::Kill | Action::KillThread => Ok(KILL_THREAD),
-        Action::KillProcess => Ok(KILL_PROCESS),
-        Action::Trap => Ok(TRAP),
-        Action::Allow => Ok(ALLOW),
-        Action::Log => Ok(LOG),
-        Action::Errno | Action::Trace | Action::Notify => {
-            Err((Field::Action, format!("{} is not supported", action.name())))
-        }
+        Action::Kill | Action::KillThread => KILL_THREAD,
+        Action::KillProcess => KILL_PROCESS,
+        Action::Trap => TRAP,
+        Action::Errno => ERRNO,
+        Action::Trace => TRACE,
+        Action::Allow => ALLOW,
+        Action::Log => LOG,
+        Action::Notify => NOTIFY,
     }
 }

@@ -1,12 +1,21 @@
 //! Names of system calls to their numbers.
 
-use crate::table::{ABSENT, Column, NAME_LENGTH, ROWS, Row};
+use crate::rules::PRIVATE_CALLS;
+use crate::table::{ABSENT, Column, NAME_LENGTH, PRIVATE, ROWS, Row};
 
 impl Row {
     /// Returns the number that the call has on an architecture, if it has one there.
     pub(crate) fn number(&self, column: Column) -> Option<u32> {
         let number = self.numbers[column as usize];
-        (number != ABSENT).then_some(number)
+        if number == ABSENT {
+            return None;
+        }
+        Some(match column {
+            Column::Arm if number >= PRIVATE => PRIVATE_CALLS + u32::from(number - PRIVATE),
+            Column::Mips => 4000 + u32::from(number),
+            Column::Mips64 => 5000 + u32::from(number),
+            _ => u32::from(number),
+        })
     }
 }
 
@@ -44,6 +53,11 @@ mod tests {
             ("socketcall", Column::X86_64, None),
             ("socketcall", Column::X86, Some(102)),
             ("set_tls", Column::Arm, Some(0xf0005)),
+            ("read", Column::Riscv64, Some(63)),
+            ("read", Column::S390x, Some(3)),
+            ("read", Column::Mips, Some(4003)),
+            ("read", Column::Mips64, Some(5000)),
+            ("listns", Column::Loongarch64, Some(470)),
             ("sched_rr_get_interval_time64", Column::X86, Some(423)),
         ] {
             let row = find(name).unwrap_or_else(|| panic!("{name} is in the table"));

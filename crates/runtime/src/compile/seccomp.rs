@@ -9,6 +9,10 @@ use palisade_seccomp::{Action, Arch, Argument, Flag, Operator, Profile, Syscall}
 /// Compiles the seccomp section for the exec list; none when it allows everything.
 pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp) -> Option<ExecOp> {
     match palisade_seccomp::compile(&profile(section)) {
+        Ok(filter) if filter.has_listener() => {
+            draft.violations.unsupported("/linux/seccomp", "SCMP_ACT_NOTIFY");
+            None
+        }
         Ok(filter) => {
             let instructions = filter.instructions.len();
             Some(ExecOp::Seccomp { filter, instructions })

@@ -533,23 +533,17 @@ const OTHERS: &[Case] = &[
     (
         r#"{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_NOTIFY"}}}"#,
         V2,
-        &[
-            "/linux/seccomp/defaultAction: SCMP_ACT_NOTIFY is not supported yet (an agent that answers for the kernel cannot be attached)",
-        ],
+        &["/linux/seccomp/listenerPath: SCMP_ACT_NOTIFY needs the socket of the agent that answers"],
     ),
     (
         r#"{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_NOTIFY"}]}}}"#,
         V2,
-        &[
-            "/linux/seccomp/syscalls/0/action: SCMP_ACT_NOTIFY is not supported yet (an agent that answers for the kernel cannot be attached)",
-        ],
+        &["/linux/seccomp/listenerPath: SCMP_ACT_NOTIFY needs the socket of the agent that answers"],
     ),
     (
         r#"{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"/run/x","flags":["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"]}}}"#,
         V2,
-        &[
-            "/linux/seccomp/flags/0: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs SCMP_ACT_NOTIFY, which is not supported yet",
-        ],
+        &["/linux/seccomp/flags/0: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is for SCMP_ACT_NOTIFY alone"],
     ),
     (
         r#"{"linux":{"seccomp":{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["read"],"action":"SCMP_ACT_ERRNO","args":[{"index":6,"value":1,"op":"SCMP_CMP_EQ"}]}]}}}"#,

@@ -1,9 +1,10 @@
 //! Compiled profiles, evaluated.
 
+mod peer;
 mod random;
 
 use super::*;
-use crate::filter::{ALLOW, ERRNO, KILL_PROCESS, LOG, TRACE, TRAP};
+use crate::filter::{ALLOW, ERRNO, KILL_PROCESS, LOG, NOTIFY, TRACE, TRAP};
 use crate::syscalls::find;
 use crate::{Argument, Operator, Syscall, SyscallData};
 
@@ -332,6 +333,50 @@ fn flags() {
 }
 
 #[test]
+fn an_agent_is_asked() {
+    let mut profile = profile(Action::Allow, vec![rule(&["mkdir"], Action::Notify, &[])]);
+    profile.listener_path = Some("/run/agent".to_owned());
+    profile.flags = Some(vec![Flag::Tsync, Flag::WaitKillableRecv]);
+    let filter = filter(&profile);
+    assert!(filter.has_listener());
+    assert_eq!(filter.flags, 1 << 3 | 1 << 5, "TSYNC does not go with a listener");
+    assert_eq!(filter.evaluate(&named(Arch::X86_64, "mkdir", 0)), NOTIFY);
+    profile.syscalls.clear();
+    profile.flags = None;
+    assert!(
+        !compile_for(&profile, Arch::X86_64).unwrap().has_listener(),
+        "without such a rule nobody listens"
+    );
+}
+
+#[test]
+fn an_agent_for_everything_is_asked_about_newer_calls_too() {
+    let mut profile = profile(Action::Notify, vec![rule(&["read"], Action::Allow, &[])]);
+    profile.listener_path = Some("/run/agent".to_owned());
+    let filter = filter(&profile);
+    assert_eq!(filter.evaluate(&named(Arch::X86_64, "read", 0)), ALLOW);
+    assert_eq!(filter.evaluate(&call(Arch::X86_64, 9999, [0; 6])), NOTIFY);
+}
+
+#[test]
+fn other_machines_have_their_numbers_and_their_order_of_bytes() {
+    let high = 1 << 32;
+    let tests = [argument(1, Operator::Equal, high)];
+    let profile = profile(Action::Errno, vec![rule(&["read"], Action::Allow, &tests)]);
+    for (native, endian) in
+        [(Arch::Riscv64, Endian::Little), (Arch::Ppc64le, Endian::Little), (Arch::S390x, Endian::Big)]
+    {
+        let filter = compile_for(&profile, native).unwrap();
+        let data = |second| call(native, number(native, "read"), [0, second, 0, 0, 0, 0]);
+        assert_eq!(filter.evaluate_as(endian, &data(high)), ALLOW, "{native:?}");
+        assert_eq!(filter.evaluate_as(endian, &data(1)), EPERM, "{native:?}");
+        assert_eq!(filter.evaluate_as(endian, &call(Arch::X86_64, 0, [0, high, 0, 0, 0, 0])), KILL_THREAD);
+    }
+    let s390x = compile_for(&profile, Arch::S390x).unwrap();
+    assert_eq!(s390x.evaluate_as(Endian::Big, &call(Arch::S390x, 0, [0; 6])), ENOSYS);
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     type Case = (fn(&mut Profile), &'static str);
     let bad = |change: fn(&mut Profile)| {
@@ -340,8 +385,8 @@ fn what_is_wrong_is_named() {
         compile_for(&profile, Arch::X86_64).unwrap_err().to_string()
     };
     let cases: [Case; 10] = [
-        (|p| p.default_action = Action::Notify, "/defaultAction: SCMP_ACT_NOTIFY is not supported"),
-        (|p| p.syscalls[0].action = Action::Notify, "/syscalls/0/action: SCMP_ACT_NOTIFY is not"),
+        (|p| p.default_action = Action::Notify, "/listenerPath: SCMP_ACT_NOTIFY needs the socket"),
+        (|p| p.syscalls[0].action = Action::Notify, "/listenerPath: SCMP_ACT_NOTIFY needs the socket"),
         (|p| p.default_errno_ret = Some(4096), "/defaultErrnoRet: 4096 is above 4095"),
         (|p| p.syscalls[0].errno_ret = Some(1), "/syscalls/0/errnoRet: SCMP_ACT_ALLOW has no errno"),
         (|p| p.syscalls[0].names.clear(), "/syscalls/0/names: at least one"),

@@ -6,21 +6,21 @@ use super::*;
 use crate::table::{Column, ROWS};
 
 /// A deterministic source of numbers (xorshift64*).
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 8
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next()).unwrap() % bound
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())].clone()
     }
 
@@ -34,7 +34,7 @@ impl Random {
     }
 }
 
-fn name(row: usize) -> String {
+pub(super) fn name(row: usize) -> String {
     let bytes = ROWS[row].name.iter().copied().take_while(|byte| *byte != 0);
     String::from_utf8(bytes.collect()).unwrap()
 }
@@ -79,12 +79,12 @@ fn arbitrary_syscall(random: &mut Random, pool: &[String]) -> Syscall {
     }
 }
 
-fn arbitrary_profile(random: &mut Random) -> Profile {
+pub(super) fn arbitrary_profile(random: &mut Random) -> Profile {
     // A small pool makes rules meet on the same call.
     let size = random.pick(&[3, 20, 400]);
     let mut pool: Vec<String> = (0..size).map(|_| name(random.below(ROWS.len()))).collect();
     pool.extend(["socket", "recv", "shmat", "socketcall", "no_such_call"].map(str::to_owned));
-    let arches = [Arch::X86_64, Arch::X86, Arch::X32, Arch::Aarch64, Arch::Arm, Arch::Mips];
+    let arches = [Arch::X86_64, Arch::X86, Arch::X32, Arch::Aarch64, Arch::Arm, Arch::Mips64N32];
     let mut profile = profile(random.pick(&ACTIONS), Vec::new());
     profile.architectures = (0..random.below(5)).map(|_| random.pick(&arches)).collect();
     profile.syscalls = (0..random.below(25)).map(|_| arbitrary_syscall(random, &pool)).collect();
@@ -212,7 +212,7 @@ fn value(action: Action, errno: Option<u32>) -> u32 {
 }
 
 fn matches(entry: &Syscall, selector: Option<u64>, arch: Arch, data: &SyscallData) -> bool {
-    let word = matches!(arch, Arch::X86 | Arch::Arm);
+    let word = matches!(arch, Arch::X86 | Arch::X32 | Arch::Arm);
     let cut = |value: u64| if word { value & 0xffff_ffff } else { value };
     if let Some(selector) = selector {
         return cut(data.args[0]) == selector;
@@ -234,7 +234,7 @@ fn matches(entry: &Syscall, selector: Option<u64>, arch: Arch, data: &SyscallDat
 }
 
 /// Makes arguments that are close to what the rules compare with.
-fn near_arguments(random: &mut Random, profile: &Profile) -> [u64; 6] {
+pub(super) fn near_arguments(random: &mut Random, profile: &Profile) -> [u64; 6] {
     let tests: Vec<&Argument> = profile.syscalls.iter().flat_map(|entry| &entry.args).collect();
     std::array::from_fn(|_| {
         if tests.is_empty() || random.below(6) == 0 {
