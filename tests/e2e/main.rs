@@ -11,6 +11,7 @@ mod execution;
 mod hooks;
 mod inspect;
 mod killed_runtime;
+mod labels;
 mod lifecycle;
 mod limits;
 mod mounts;

@@ -403,16 +403,6 @@ const UNSUPPORTED: &[Row] = &[
         "BUNDLE/config.json: /ociVersion: wanted a string, found null",
     ),
     (
-        "apparmor",
-        |c| c["process"]["apparmorProfile"] = json!("x"),
-        "config.json: /process/apparmorProfile: a security label is not supported",
-    ),
-    (
-        "selinux",
-        |c| c["process"]["selinuxLabel"] = json!("x"),
-        "config.json: /process/selinuxLabel: a security label is not supported",
-    ),
-    (
         "mount labels",
         |c| c["linux"]["mountLabel"] = json!("x"),
         "config.json: /linux/mountLabel: a SELinux label is not supported",

@@ -35,6 +35,7 @@ fn annotations() -> Vec<String> {
 
 fn linux() -> Result<LinuxFeatures> {
     let missing = missing_namespaces();
+    let modules = crate::labels::SecurityModules::probe();
     let no = || Some(Enabled { enabled: Some(false) });
     let kinds = Kind::ALL.into_iter().filter(|kind| !missing.contains(*kind));
     Ok(LinuxFeatures {
@@ -42,8 +43,8 @@ fn linux() -> Result<LinuxFeatures> {
         capabilities: Some(Capability::all().map(|capability| capability.name().to_owned()).collect()),
         cgroup: Some(cgroup(&Layout::detect()?)),
         seccomp: Some(seccomp()),
-        apparmor: no(),
-        selinux: no(),
+        apparmor: Some(Enabled { enabled: Some(modules.apparmor) }),
+        selinux: Some(Enabled { enabled: Some(modules.selinux) }),
         intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
         memory_policy: Some(memory_policy()),
         mount_extensions: Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) }),

@@ -48,6 +48,13 @@ pub(crate) fn seal(steps: &[Step<ExecOp>], report: u64, slots: &[OwnedFd]) -> Re
                 await_start(&mut program, report, number(*go)?, number(*outcome)?, tag);
             }
             ExecOp::Await { .. } => program.await_byte(report, tag),
+            ExecOp::Label { procfs, labels } => {
+                let procfs = number(*procfs)?;
+                for label in labels {
+                    program.write_below(procfs, &label.file, &label.value, tag);
+                }
+                program.close(procfs, tag);
+            }
             op => add(&mut program, op, tag),
         }
     }
@@ -73,7 +80,7 @@ fn add(program: &mut Program, op: &ExecOp, tag: u64) {
         ExecOp::Session => program.session(tag),
         ExecOp::ControlTerminal => program.control_terminal(tag),
         // Those that need to know descriptors.
-        ExecOp::Await { .. } | ExecOp::AwaitStart { .. } => {}
+        ExecOp::Await { .. } | ExecOp::AwaitStart { .. } | ExecOp::Label { .. } => {}
         ExecOp::DefaultSignals => {
             // Rust's runtime ignores this one, and what is ignored stays so over an exec.
             program.default_signal(SIGPIPE, tag);

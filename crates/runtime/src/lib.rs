@@ -21,6 +21,7 @@ mod hooks;
 mod host;
 mod id;
 mod init;
+mod labels;
 mod launch;
 mod lifecycle;
 mod record;
@@ -36,6 +37,7 @@ pub use explain::Explain;
 pub use features::features;
 pub use host::{Delegation, Host, state_directory};
 pub use id::ContainerId;
+pub use labels::SecurityModules;
 pub use lifecycle::{
     Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Occurrence,
     Reach, Store, parse_signal, ran_out_of_memory,

@@ -4,9 +4,10 @@ use palisade_namespace::{Kind, Kinds, Rights};
 use palisade_oci::{MemoryPolicy, Personality, Process, Seccomp};
 
 use super::process::{self, ProcessPlan, Surroundings};
-use super::{Draft, Groups, Keyring, Violations, execution, launch, list, seccomp, unsupported};
+use super::{Draft, Groups, Keyring, Violations, execution, launch, list, seccomp};
 use crate::host::Host;
 use crate::id::ContainerId;
+use crate::labels::SecurityModules;
 use crate::plan::{CallersGroups, Control, HostOp, InitOp, Plan, Point, Step};
 
 /// What a process of `exec` depends on.
@@ -24,6 +25,8 @@ pub struct ExecRequest<'a> {
     pub memory_policy: Option<&'a MemoryPolicy>,
     /// Which session keyring the container has.
     pub keyring: Keyring,
+    /// The security modules that the process has labels of and that are there.
+    pub modules: SecurityModules,
     /// The container's first process.
     pub pid: i32,
     /// The kinds of namespace that the container has of its own or joined.
@@ -44,12 +47,13 @@ pub struct ExecRequest<'a> {
 /// All that is wrong with the process on this host.
 pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>), Violations> {
     let mut draft = Draft::new(host);
-    unsupported::check_process(&mut draft.violations, request.process);
     let own_user = request.kinds.contains(Kind::User);
     let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,
+        process: request.process,
+        modules: request.modules,
         personality: request.personality,
         memory_policy: request.memory_policy,
     };

@@ -1,10 +1,14 @@
-//! The session keyring, `linux.personality`, `linux.memoryPolicy`: what the launch image sets before it drops rights.
+//! Security labels, the session keyring, `linux.personality`, `linux.memoryPolicy`: what the launch image sets before it
+//! drops rights.
 
-use palisade_oci::{MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode, Personality, PersonalityDomain};
+use palisade_oci::{
+    MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode, Personality, PersonalityDomain, Process,
+};
 
 use super::{Draft, Keyring, list};
 use crate::id::ContainerId;
-use crate::plan::{ExecOp, Step};
+use crate::labels::SecurityModules;
+use crate::plan::{ExecOp, HostOp, Label, Step};
 
 const POLICY: &str = "/linux/memoryPolicy";
 
@@ -13,13 +17,15 @@ pub(super) struct Settings<'a> {
     /// The container.
     pub(super) id: &'a ContainerId,
     pub(super) keyring: Keyring,
+    pub(super) process: &'a Process,
+    pub(super) modules: SecurityModules,
     pub(super) personality: Option<&'a Personality>,
     pub(super) memory_policy: Option<&'a MemoryPolicy>,
 }
 
 /// Lists the first steps of the launch image.
 pub(super) fn plan(draft: &mut Draft<'_>, settings: &Settings<'_>) -> Vec<Step<ExecOp>> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step<ExecOp>> = plan_labels(draft, settings).into_iter().collect();
     if settings.keyring == Keyring::Own {
         // As runc calls it, whose users look for it by that name.
         let name = draft.text("", &format!("_ses.{}", settings.id));
@@ -32,6 +38,40 @@ pub(super) fn plan(draft: &mut Draft<'_>, settings: &Settings<'_>) -> Vec<Step<E
         steps.extend(read_memory_policy(draft, policy));
     }
     steps
+}
+
+/// Plans the labels that the program begins with. They are written through the host's `/proc`, opened before anything
+/// of the container exists: what is on the container's is the container's to fake. The kernel takes a label for the
+/// next exec from nobody but the process itself, so the image writes it.
+fn plan_labels(draft: &mut Draft<'_>, settings: &Settings<'_>) -> Option<Step<ExecOp>> {
+    let Process { apparmor_profile, selinux_label, .. } = settings.process;
+    let mut wanted: Vec<(&str, &str, String)> = Vec::new();
+    if !apparmor_profile.is_empty() {
+        const POINTER: &str = "/process/apparmorProfile";
+        if !settings.modules.apparmor {
+            draft.violations.add(POINTER, "this kernel runs without AppArmor: leave it out here");
+        }
+        wanted.push((POINTER, "self/attr/apparmor/exec", format!("exec {apparmor_profile}")));
+    }
+    if !selinux_label.is_empty() {
+        const POINTER: &str = "/process/selinuxLabel";
+        if !settings.modules.selinux {
+            draft.violations.add(POINTER, "this kernel runs without SELinux: leave it out here");
+        }
+        wanted.push((POINTER, "self/attr/exec", selinux_label.clone()));
+        if settings.keyring == Keyring::Own {
+            // The keyring that is made next belongs to the container.
+            wanted.push((POINTER, "self/attr/keycreate", selinux_label.clone()));
+        }
+    }
+    let (origin, ..) = *wanted.first()?;
+    let mut labels = Vec::with_capacity(wanted.len());
+    for (pointer, file, value) in wanted {
+        labels.push(Label { file: draft.text(pointer, file)?, value: draft.text(pointer, &value)? });
+    }
+    let procfs = draft.slot();
+    draft.before(origin, HostOp::OpenProcfs { slot: procfs });
+    Some(Step::new(origin, ExecOp::Label { procfs, labels }))
 }
 
 fn read_personality(draft: &mut Draft<'_>, personality: &Personality) -> Option<Step<ExecOp>> {

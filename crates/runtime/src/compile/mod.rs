@@ -43,6 +43,7 @@ pub use violation::{Violation, Violations};
 
 use crate::host::Host;
 use crate::id::ContainerId;
+use crate::labels::SecurityModules;
 use crate::plan::{CallersGroups, HookKind, HostOp, InitOp, Origin, Plan, Point, Slot, Step, Text};
 use crate::scope::{Scope, Unit};
 
@@ -153,6 +154,8 @@ pub struct Request<'a> {
     pub keyring: Keyring,
     /// Who makes the cgroup.
     pub driver: Driver,
+    /// The security modules that the process has labels of and that are there.
+    pub modules: SecurityModules,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.

@@ -51,6 +51,8 @@ pub(super) fn read(
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,
+        process,
+        modules: request.modules,
         personality: spec.linux.personality.as_ref(),
         memory_policy: spec.linux.memory_policy.as_ref(),
     };

@@ -1,6 +1,6 @@
 //! What runtime-spec 1.3 has and this version does not do: refused by name.
 
-use palisade_oci::{Presence, Process, Spec};
+use palisade_oci::{Presence, Spec};
 
 use super::{Draft, Violations};
 
@@ -15,9 +15,6 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
             violations.unsupported(format!("/{name}"), "a container of another platform");
         }
     }
-    if let Some(process) = &spec.process {
-        check_process(violations, process);
-    }
     let linux = &spec.linux;
     for (present, name, what) in [
         (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),
@@ -26,17 +23,6 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     ] {
         if present {
             violations.unsupported(format!("/linux/{name}"), what);
-        }
-    }
-}
-
-/// Notes those of a process, also of one for `exec`.
-pub(super) fn check_process(violations: &mut Violations, process: &Process) {
-    for (value, name) in
-        [(&process.apparmor_profile, "apparmorProfile"), (&process.selinux_label, "selinuxLabel")]
-    {
-        if !value.is_empty() {
-            violations.unsupported(format!("/process/{name}"), "a security label");
         }
     }
 }

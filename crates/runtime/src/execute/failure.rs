@@ -59,6 +59,13 @@ pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
     let error = Error::call(&planned.op, errno);
     let error = match (&planned.op, errno) {
         (ExecOp::Fork, Errno::AGAIN) => error.hint("the container has as many processes as its limit allows"),
+        (ExecOp::Label { .. }, Errno::NOENT) => {
+            error.hint("the profile is not loaded: apparmor_parser loads it")
+        }
+        (ExecOp::Label { .. }, Errno::INVAL) => error.hint("the module knows no such label"),
+        (ExecOp::Label { .. }, Errno::ACCESS) => {
+            error.hint("the label of the runtime itself does not allow the change")
+        }
         (ExecOp::MemoryPolicy { .. }, Errno::INVAL) => {
             error.hint("a node that this machine has no memory on, or a mode newer than its kernel")
         }

@@ -1,10 +1,14 @@
 //! What the host does for the new process that is neither its group nor its record: where it begins, and what it finds in
 //! its new namespaces.
 
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
 use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::thread::CpuSet;
 
+use super::open_directory;
 use crate::error::{During, Error, Result};
 
 /// Sets the clocks of the time namespace that the process has made for its children, `time_namespaces(7)`. All lines
@@ -21,6 +25,20 @@ pub(super) fn offset_clocks(pid: Pid, lines: &str) -> Result<()> {
             _ => error,
         }
     })
+}
+
+/// Opens `/proc` by which labels are written, and checks that it is the root of a procfs.
+pub(super) fn open_procfs() -> Result<OwnedFd> {
+    /// `PROC_SUPER_MAGIC` and `PROC_ROOT_INO` of the kernel.
+    const MAGIC: u64 = 0x9fa0;
+    const ROOT: u64 = 1;
+    let procfs = open_directory(Path::new("/proc"))?;
+    let magic = rustix::fs::fstatfs(&procfs).during("fstatfs /proc")?.f_type;
+    let inode = rustix::fs::fstat(&procfs).during("fstat /proc")?.st_ino;
+    if u64::try_from(magic) == Ok(MAGIC) && inode == ROOT {
+        return Ok(procfs);
+    }
+    Err(Error::new("/proc is not the root of a procfs").hint("a label written there could be lost"))
 }
 
 /// Has the calling thread run on some CPUs and gives those that it had.

@@ -205,6 +205,7 @@ impl Host<'_> {
                     .during(format_args!("write {value} to {path}"))
                     .map_err(|error| error.hint("lowering the score needs CAP_SYS_RESOURCE"))
             }
+            HostOp::OpenProcfs { slot } => self.fill(*slot, furnish::open_procfs()?),
             HostOp::RunOn { cpus } => {
                 self.cpus = Some(furnish::run_on(cpus)?);
                 Ok(())
@@ -291,7 +292,8 @@ impl Host<'_> {
         }
         let report = u64::from(init.as_raw_fd().unsigned_abs());
         let image = crate::launch::seal(&self.plan.exec, report, &self.slots)?;
-        let kept = self.plan.launch_slots().map(|slots| slots.map(|slot| self.slots[slot.0].as_fd()));
+        let slot = |slot: Slot| self.slots.get(slot.0).map(AsFd::as_fd);
+        let kept: Vec<BorrowedFd<'_>> = self.plan.launch_slots().filter_map(slot).collect();
         let (anchor, paths) = self.tasks()?;
         let tasks: Vec<&CStr> = paths.iter().map(CString::as_c_str).collect();
         let trace = if self.surroundings.observe.is_some() { Trace::On } else { Trace::Off };
@@ -303,7 +305,7 @@ impl Host<'_> {
             socket: init.as_fd(),
             host: host.as_raw_fd(),
             image: image.as_fd(),
-            kept,
+            kept: &kept,
             stdio: self.surroundings.stdio,
             trace,
         };

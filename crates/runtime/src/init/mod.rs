@@ -45,7 +45,7 @@ pub(crate) struct Init<'a> {
     pub(crate) host: RawFd,
     pub(crate) image: BorrowedFd<'a>,
     /// What the image uses besides the socket.
-    pub(crate) kept: Option<[BorrowedFd<'a>; 2]>,
+    pub(crate) kept: &'a [BorrowedFd<'a>],
     /// What becomes stdin, stdout and stderr, where that is not the caller's.
     pub(crate) stdio: Option<[BorrowedFd<'a>; 3]>,
     pub(crate) trace: Trace,
@@ -189,9 +189,9 @@ impl Init<'_> {
     }
 
     fn close_descriptors(&self, preserve: u32) -> Result<(), Failure> {
-        let mut keep = [0; 4];
+        let mut keep = [0; 8];
         // The launch image uses them, and sees to it that the program does not get them.
-        let passed_on = std::iter::once(self.socket).chain(self.kept.into_iter().flatten());
+        let passed_on = std::iter::once(self.socket).chain(self.kept.iter().copied());
         for descriptor in passed_on.clone() {
             rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty()).map_err(named("fcntl"))?;
         }

@@ -15,6 +15,7 @@ use crate::execute::{Event, Process, Started, Surroundings, execute};
 use crate::hooks;
 use crate::host::Host;
 use crate::id::ContainerId;
+use crate::labels::SecurityModules;
 use crate::plan::HookKind;
 use crate::record::{Draft, ProcessRecord, Record};
 
@@ -139,6 +140,7 @@ impl<'a> CreateRequest<'a> {
             loopback: self.loopback,
             keyring: self.keyring,
             driver: self.driver,
+            modules: self.bundle.spec.process.as_ref().map(SecurityModules::of).unwrap_or_default(),
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));

@@ -11,6 +11,7 @@ use crate::compile::{self, ExecRequest, Groups};
 use crate::error::{Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
 use crate::host::Host;
+use crate::labels::SecurityModules;
 
 /// How a process is to be started.
 pub struct ExecOptions<'a> {
@@ -64,6 +65,7 @@ impl Container {
             personality: spec.linux.personality.as_ref(),
             memory_policy: spec.linux.memory_policy.as_ref(),
             keyring: self.record.keyring,
+            modules: SecurityModules::of(options.process),
             process: options.process,
             seccomp: spec.linux.seccomp.as_ref(),
             pid,

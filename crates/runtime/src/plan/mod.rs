@@ -96,11 +96,13 @@ impl Plan {
     }
 
     /// The descriptors that the launch image uses besides the one that it reports to.
-    pub(crate) fn launch_slots(&self) -> Option<[Slot; 2]> {
-        self.exec.iter().find_map(|step| match step.op {
-            ExecOp::AwaitStart { go, outcome } => Some([go, outcome]),
-            _ => None,
-        })
+    pub(crate) fn launch_slots(&self) -> impl Iterator<Item = Slot> {
+        let slots = self.exec.iter().map(|step| match step.op {
+            ExecOp::AwaitStart { go, outcome } => [Some(go), Some(outcome)],
+            ExecOp::Label { procfs, .. } => [Some(procfs), None],
+            _ => [None; 2],
+        });
+        slots.flatten().flatten()
     }
 }
 
@@ -255,6 +257,11 @@ pub enum HostOp {
     AdjustOomScore {
         /// -1000 to 1000.
         value: i32,
+    },
+    /// Opens the caller's `/proc` into a slot and checks that it is the root of a procfs.
+    OpenProcfs {
+        /// Where the descriptor goes.
+        slot: Slot,
     },
     /// Goes to some CPUs for the time of the clone, whose process begins on them.
     RunOn {
@@ -437,6 +444,15 @@ pub enum Control {
     AtLaunch,
 }
 
+/// A label of a security module, `apparmor(7)`, `selinux(8)`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Label {
+    /// The file of the process below `/proc`.
+    pub file: Text,
+    /// What is written there.
+    pub value: Text,
+}
+
 /// What the launch image does.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
@@ -463,6 +479,13 @@ pub enum ExecOp {
         go: Slot,
         /// See [`HostOp::OpenStartFifos`].
         outcome: Slot,
+    },
+    /// Writes security labels, then closes the procfs.
+    Label {
+        /// The procfs that they are written through.
+        procfs: Slot,
+        /// The labels.
+        labels: Vec<Label>,
     },
     /// Leaves the caller's session keyring for the container's own.
     SessionKeyring {

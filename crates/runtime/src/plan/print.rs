@@ -145,6 +145,7 @@ impl fmt::Display for HostOp {
             }
             Self::Schedule { attributes } => write!(f, "set scheduling policy {}", Policy(attributes)),
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
+            Self::OpenProcfs { .. } => f.write_str("open /proc"),
             Self::RunOn { cpus } => write!(f, "go to the CPUs {} for the clone", show_list(cpus)),
             Self::OffsetClocks { lines } => {
                 write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
@@ -208,6 +209,11 @@ impl fmt::Display for ExecOp {
             Self::Session => f.write_str("start a session"),
             Self::ControlTerminal => f.write_str("control the terminal"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
+            Self::Label { labels, .. } => {
+                let texts: Vec<String> =
+                    labels.iter().map(|label| format!("{} to /proc/{}", label.value, label.file)).collect();
+                write!(f, "write {}", texts.join(", "))
+            }
             Self::SessionKeyring { name } => write!(f, "join session keyring {name}"),
             Self::Personality { persona: 0 } => f.write_str("execution domain LINUX"),
             Self::Personality { persona: 8 } => f.write_str("execution domain LINUX32"),

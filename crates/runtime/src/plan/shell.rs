@@ -66,6 +66,7 @@ impl Plan {
                 .collect(),
             HostOp::Schedule { attributes } => vec![schedule_shell(attributes).replace("$$", "$init")],
             HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
+            HostOp::OpenProcfs { slot } => vec![format!("exec {}</proc", number(*slot))],
             HostOp::RunOn { cpus } => vec![run_on_shell(cpus)],
             HostOp::OffsetClocks { lines } => {
                 let lines = lines.trim_end().replace('\n', "\\n");
@@ -135,6 +136,10 @@ impl Plan {
 
 pub(super) fn exec_shell(op: &ExecOp) -> Vec<String> {
     match op {
+        ExecOp::Label { labels, .. } => labels
+            .iter()
+            .map(|label| format!("printf %s {} > /proc/{}", quote(&label.value), quote(&label.file)))
+            .collect(),
         ExecOp::SessionKeyring { name } => vec![format!("keyctl session {}", quote(name))],
         ExecOp::Personality { persona } => {
             vec![format!("setarch {}", if *persona == 8 { "linux32" } else { "linux64" })]

@@ -2,8 +2,8 @@
 
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
-use palisade_runtime::ContainerId;
 use palisade_runtime::compile::{self, ExecRequest, Groups, Keyring};
+use palisade_runtime::{ContainerId, SecurityModules};
 
 use crate::machines::Machine;
 use crate::{compare, config, print, report};
@@ -35,6 +35,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         personality: None,
         memory_policy: None,
         keyring: Keyring::Callers,
+        modules: SecurityModules::default(),
         process,
         seccomp,
         pid: PID,
@@ -64,7 +65,7 @@ fn exec() {
     let filtered = config::read("seccomp");
     let privileged = config::read("seccomp-privileged");
     let capable = config::read("capabilities");
-    let labelled = config::read("exec-refused");
+    let labelled = config::read("labels");
     let simple = |machine, kinds| outcome(machine, &request(process(&base), None, kinds));
     let with = |spec: &Spec, kinds: Kinds| {
         outcome(Machine::V1, &request(process(spec), spec.linux.seccomp.as_ref(), kinds))
@@ -77,6 +78,8 @@ fn exec() {
         preserve_fds: 3,
         ..request(process(&base), None, own_user)
     };
+    let modules = SecurityModules { apparmor: true, selinux: true };
+    let with_modules = ExecRequest { modules, ..request(process(&labelled), None, plain_kinds()) };
     let sections = [
         ("root, all namespaces but user", simple(Machine::V1, plain_kinds())),
         ("root, with a user namespace", simple(Machine::V1, own_user)),
@@ -89,7 +92,8 @@ fn exec() {
         ("a process with a terminal", with(&terminal, plain_kinds())),
         ("a filter and no new privileges", with(&filtered, plain_kinds())),
         ("a filter without that", with(&privileged, plain_kinds())),
-        ("what is not done", with(&labelled, plain_kinds())),
+        ("labels of modules that are not there", with(&labelled, plain_kinds())),
+        ("labels", outcome(Machine::V1, &with_modules)),
     ];
     report(&Vec::from_iter(compare("exec.txt", &print::sections(&sections))));
 }

@@ -6,7 +6,7 @@ use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagatio
 use palisade_oci::Spec;
 use palisade_oci::example::{CgroupTree, Owner, example};
 use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
-use palisade_runtime::{ContainerId, Delegation};
+use palisade_runtime::{ContainerId, Delegation, SecurityModules};
 
 use crate::machines::Machine;
 use crate::{compare, config, print, report};
@@ -19,6 +19,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("terminal", &[Machine::V2]),
     ("names", &[Machine::V2]),
     ("execution", &[Machine::V2]),
+    ("labels", &[Machine::V2]),
     ("groups-kept", &[Machine::V2, Machine::User]),
     ("clocks", &[Machine::V2, Machine::User]),
     ("sysctl", &[Machine::V2]),
@@ -41,7 +42,6 @@ const CASES: &[(&str, &[Machine])] = &[
     ("namespaces-joined", &[Machine::V2]),
     ("namespaces-joined-user", &[Machine::V2, Machine::User]),
     ("namespaces-joined-user-pid", &[Machine::V2, Machine::User]),
-    ("exec-refused", &[Machine::V2]),
     ("cgroup-path-relative", &[Machine::V2, Machine::User]),
     ("resources-memory", &Machine::ROOTS),
     ("resources-memory-v1", &Machine::ROOTS),
@@ -64,6 +64,7 @@ pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         loopback: Loopback::AsMade,
         keyring: Keyring::Callers,
         driver: Driver::FileSystem,
+        modules: SecurityModules::default(),
     }
 }
 
@@ -146,6 +147,20 @@ fn requests() {
     ]
     .map(|(name, request)| (name, section(&spec, Machine::V2, &request).1));
     report(&Vec::from_iter(compare("requests.txt", &print::sections(&sections))));
+}
+
+/// Labels, where the kernel has the modules.
+#[test]
+fn labels() {
+    let id = ContainerId::new("golden").unwrap();
+    let spec = config::read("labels");
+    let modules = SecurityModules { apparmor: true, selinux: true };
+    let keyrings = [("a keyring of its own", Keyring::Own), ("the caller's keyring", Keyring::Callers)];
+    let sections = keyrings.map(|(name, keyring)| {
+        let request = Request { modules, keyring, ..request(&id, Begin::OnStart) };
+        (name, section(&spec, Machine::V2, &request).1)
+    });
+    report(&Vec::from_iter(compare("labels-there.txt", &print::sections(&sections))));
 }
 
 /// A machine without cgroups, and one where root may not write to them.

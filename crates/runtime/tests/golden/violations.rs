@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use palisade_runtime::ContainerId;
 use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::{ContainerId, SecurityModules};
 
 use crate::config;
 use crate::machines::Machine::{self, Bare, Hybrid, User, V1, V2};
@@ -83,14 +83,6 @@ const PROCESS: &[Case] = &[
         r#"{"process":{"terminal":true,"consoleSize":{"height":65536,"width":80}}}"#,
         V2,
         &["/process/consoleSize: a terminal has at most 65535 rows and columns"],
-    ),
-    (
-        r#"{"process":{"apparmorProfile":"docker-default","selinuxLabel":"system_u:x"}}"#,
-        V2,
-        &[
-            "/process/apparmorProfile: a security label is not supported by this version of palisade",
-            "/process/selinuxLabel: a security label is not supported by this version of palisade",
-        ],
     ),
     (
         r#"{"hostname":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","domainname":"d"}"#,
@@ -570,6 +562,7 @@ fn check(cases: &[Case]) {
         loopback: Loopback::AsMade,
         keyring: Keyring::Callers,
         driver: Driver::FileSystem,
+        modules: SecurityModules::default(),
     };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {

@@ -45,6 +45,10 @@ std::arch::global_asm!(
     "mov r10, [rbx + 32]",
     "mov r8, [rbx + 40]",
     "mov r9, [rbx + 48]",
+    // After::Descriptor of the call before; the kernel starts a program with all registers zero.
+    "test r12, r12",
+    "cmovnz rdi, r12",
+    "xor r12d, r12d",
     // After::Byte reads to the stack, the one place that is writable.
     "cmp qword ptr [rbx + 72], 2",
     "jne 6f",
@@ -56,11 +60,16 @@ std::arch::global_asm!(
     "cmp qword ptr [rbx + 72], 1",
     "jb 4f",
     "je 7f",
+    "cmp qword ptr [rbx + 72], 3",
+    "je 9f",
     "test rax, rax",
     "jz 8f",
     "4:",
     "add rbx, 80",
     "jmp 2b",
+    "9:",
+    "mov r12, rax",
+    "jmp 4b",
     // After::Fork: the child goes on, its parent tells the number and ends.
     "7:",
     "test rax, rax",
@@ -132,6 +141,8 @@ enum After {
     Fork = 1,
     /// The call was a read, of one byte into the stack: at the end of the file the process ends.
     Byte = 2,
+    /// The call gave a descriptor, which is the first argument of the next call.
+    Descriptor = 3,
 }
 
 /// The tag under which an image reports the number of the process that it goes on in.
@@ -328,6 +339,32 @@ mod tests {
         program.call(libc::SYS_execve, &[0, 0, 0], 1, Tolerated(1 << libc::EFAULT));
         program.call(libc::SYS_execve, &[path, arguments, environment], 2, Tolerated::NONE);
         assert_eq!(run(program, 2), 7);
+    }
+
+    #[test]
+    fn a_file_is_written_below_a_directory_and_on_no_other_mount() {
+        let directory = rustix::fs::open("/", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        let number = |file: &OwnedFd| u64::try_from(std::os::fd::AsRawFd::as_raw_fd(file)).unwrap();
+        let file = std::env::temp_dir().join(format!("palisade-launch-{}", std::process::id()));
+        std::fs::write(&file, "").unwrap();
+        let same_mount = rustix::fs::stat(&file).unwrap().st_dev == rustix::fs::stat("/").unwrap().st_dev;
+        let name = std::ffi::CString::new(file.strip_prefix("/").unwrap().to_str().unwrap()).unwrap();
+        let write = |name: &CStr| {
+            let mut program = Program::new();
+            program.write_below(number(&directory), name, c"a label", 1);
+            program.close(number(&directory), 2);
+            program.call(libc::SYS_exit_group, &[5], 3, Tolerated::NONE);
+            run(program, 2)
+        };
+        assert_eq!(write(c"proc/self/comm"), 127, "another mount");
+        let status = write(&name);
+        let written = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        if same_mount {
+            assert_eq!((status, written.as_str()), (5, "a label"));
+        } else {
+            assert_eq!((status, written.as_str()), (127, ""));
+        }
     }
 
     #[test]
