@@ -1,6 +1,7 @@
 //! Mounts by their effect: options, binds, propagation, devices, masks, the root itself.
 
 mod id_mapped;
+mod options;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -1,7 +1,7 @@
 //! One entry of a configuration's `mounts` becomes an operation.
 
 use crate::attributes::Reach;
-use crate::op::{Bind, FileSystem, Remount, TmpfsMode};
+use crate::op::{Bind, FileSystem, Remount, SourceLink, TargetLink, TmpfsMode, Versions};
 use crate::options::{CopyUp, Mode, Options, Parameter};
 use crate::{Error, HostPath, Op, RootPath, Text};
 
@@ -15,28 +15,37 @@ impl Op {
         target: &str,
         options: &Options,
     ) -> Result<Self, Error> {
+        if options.id_mapping.is_some() {
+            return Err(Error::new("plan mount", target, "idmap and ridmap are options of a bind mount"));
+        }
         if options.mode == Mode::Remount {
+            only_of_binds(target, options)?;
             return remount(RootPath::new(target)?, options);
         }
         let target = checked_target(target)?;
-        if options.id_mapping.is_some() {
-            return Err(Error::new(
-                "plan mount",
-                target.to_string(),
-                "idmap and ridmap are options of a bind mount",
-            ));
-        }
         if options.bind.is_some() || fstype == Some("bind") {
             return bind(source, target, options);
         }
         match fstype {
             Some(fstype) if !fstype.is_empty() && fstype != "none" => {
+                only_of_binds(&target.to_string(), options)?;
                 file_system(fstype, source, target, options)
             }
             _ => Err(Error::new("plan mount", target.to_string(), "it has no type and is no bind mount")
                 .hint("give a type, or the option bind or rbind")),
         }
     }
+}
+
+/// Names an option that says how a bind mount is made and stands where none is.
+fn only_of_binds(target: &str, options: &Options) -> Result<(), Error> {
+    let word = match (options.source_link, options.target_link) {
+        (SourceLink::Bind, _) => "src-nofollow",
+        (SourceLink::Copy, _) => "copy-symlink",
+        (SourceLink::Follow, TargetLink::Cover) => "dest-nofollow",
+        (SourceLink::Follow, TargetLink::Follow) => return Ok(()),
+    };
+    Err(Error::new("plan mount", target, format!("{word:?} is an option of a bind mount")))
 }
 
 /// A mount that covers the root itself would hide everything that was set up in it.
@@ -63,6 +72,7 @@ fn remount(target: RootPath, options: &Options) -> Result<Op, Error> {
         attributes: options.attributes,
         recursive: options.recursive,
         parameters,
+        versions: options.versions,
         propagation: options.propagation.clone(),
     }))
 }
@@ -89,6 +99,11 @@ fn bind(source: Option<&str>, target: RootPath, options: &Options) -> Result<Op,
 fn no_data(target: &RootPath, options: &Options) -> Result<(), Error> {
     let word = options.data.first().map(|parameter| parameter.key.to_string());
     let word = word.or_else(|| options.superblock.first().map(|key| (*key).to_owned()));
+    let word = word.or_else(|| match options.versions {
+        Versions::Left => None,
+        Versions::Counted => Some("iversion".to_owned()),
+        Versions::Uncounted => Some("noiversion".to_owned()),
+    });
     let word = word.or_else(|| (options.copy_up == CopyUp::Yes).then(|| "tmpcopyup".to_owned()));
     match word {
         None => Ok(()),
@@ -124,9 +139,17 @@ fn file_system(fstype: &str, source: Option<&str>, target: RootPath, options: &O
         propagation: options.propagation.clone(),
         copy_up: options.copy_up,
         tmpfs_mode,
+        // A new file system does not stop what it does by itself, and what has no stored files has none to count.
+        versions: match options.versions {
+            Versions::Counted if !WITHOUT_FILES.contains(&fstype) => Versions::Counted,
+            _ => Versions::Left,
+        },
         target,
     }))
 }
+
+/// File systems whose files are the kernel's own.
+const WITHOUT_FILES: [&str; 6] = ["proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2"];
 
 /// As much as `fsconfig(2)` takes for one string, without the NUL.
 const MAX_VALUE: usize = 255;
@@ -232,6 +255,15 @@ mod tests {
                 "tmpfs",
                 "tmpfs",
                 "/c",
+                &["iversion", "nosuid"],
+                "mount -t tmpfs -o nosuid tmpfs rootfs/c && mount -o remount,iversion rootfs/c",
+            ),
+            ("proc", "proc", "/c", &["iversion"], "mount -t proc proc rootfs/c"),
+            ("", "", "/c", &["remount", "noiversion"], "mount -o remount,noiversion rootfs/c"),
+            (
+                "tmpfs",
+                "tmpfs",
+                "/c",
                 &["tmpcopyup", "ro"],
                 "cp -a rootfs/c copy && mount -t tmpfs -o ro tmpfs rootfs/c && cp -a copy/. rootfs/c",
             ),
@@ -253,6 +285,12 @@ mod tests {
             ("bind", "/a", "/x", &["sync"], "\"sync\" is one of a file system"),
             ("", "/a", "/x", &["bind", "tmpcopyup"], "\"tmpcopyup\" is one of a file system"),
             ("", "", "/x", &["remount", "bind", "mode=1"], "\"mode\" is one of a file system"),
+            ("bind", "/a", "/x", &["iversion"], "\"iversion\" is one of a file system"),
+            ("tmpfs", "x", "/x", &["idmap"], "options of a bind mount"),
+            ("", "", "/x", &["remount", "bind", "idmap"], "options of a bind mount"),
+            ("tmpfs", "x", "/x", &["src-nofollow"], "\"src-nofollow\" is an option of a bind mount"),
+            ("tmpfs", "x", "/x", &["copy-symlink"], "\"copy-symlink\" is an option of a bind mount"),
+            ("proc", "x", "/x", &["dest-nofollow"], "\"dest-nofollow\" is an option of a bind mount"),
             ("ramfs", "x", "/x", &["tmpcopyup"], "option of tmpfs"),
             ("tmpfs", "x", "/x\0", &[], "NUL"),
         ] {

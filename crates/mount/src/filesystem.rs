@@ -5,19 +5,29 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use palisade_sys::mount::mount_setattr;
-use rustix::fs::{Mode, OFlags, fstat};
+use rustix::fs::{Mode, OFlags, fstat, fstatvfs};
 use rustix::io::{Errno, read};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MoveMountFlags, fsconfig_create,
-    fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, move_mount,
+    FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
+    fsconfig_reconfigure, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, fspick, mount_remount,
+    move_mount,
 };
+use rustix::process::fchdir;
 
 use crate::attributes::{Attributes, Propagation, Reach};
 use crate::failure::{At, Failure, Step};
-use crate::op::{FileSystem, Remount, TmpfsMode};
+use crate::op::{FileSystem, Remount, TmpfsMode, Versions};
 use crate::options::{CopyUp, Parameter};
 use crate::perform::State;
 use crate::resolve::{self, Links};
+
+/// `MS_I_VERSION` and `MS_NOSYMFOLLOW` of `mount(2)`.
+const I_VERSION: MountFlags = MountFlags::from_bits_retain(1 << 23);
+const NO_SYMFOLLOW: MountFlags = MountFlags::from_bits_retain(1 << 8);
+/// `ST_VALID`, `ST_RELATIME` and `ST_NOSYMFOLLOW` of `statfs(2)`.
+const ST_VALID: u64 = 0x20;
+const ST_RELATIME: u64 = 0x1000;
+const ST_NOSYMFOLLOW: u64 = 0x2000;
 
 /// Mounts a file system inside the root.
 pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failure> {
@@ -44,7 +54,33 @@ pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failur
         }
     }
     propagate(tree.as_fd(), &op.propagation)?;
-    attach(tree.as_fd(), target.as_fd())
+    attach(tree.as_fd(), target.as_fd())?;
+    set_versions(tree.as_fd(), op.versions, &op.parameters)
+}
+
+/// Has a file system count changes or not. The mount API has no word for that, the old call has a flag; it sets all
+/// flags together, and so is told those that are.
+fn set_versions(mount: BorrowedFd<'_>, versions: Versions, parameters: &[Parameter]) -> Result<(), Failure> {
+    let wanted = match versions {
+        Versions::Left => return Ok(()),
+        Versions::Counted => I_VERSION,
+        Versions::Uncounted => MountFlags::empty(),
+    };
+    let has = fstatvfs(mount).at(Step::Fstatfs)?.f_flag.bits();
+    // Most flags of statfs(2) have the numbers of mount(2).
+    let kept = u32::try_from(has & !(ST_VALID | ST_RELATIME | ST_NOSYMFOLLOW)).unwrap_or(0);
+    let mut flags = MountFlags::from_bits_retain(kept) | wanted;
+    if has & ST_RELATIME != 0 {
+        flags |= MountFlags::RELATIME;
+    }
+    if has & ST_NOSYMFOLLOW != 0 {
+        flags |= NO_SYMFOLLOW;
+    }
+    if parameters.iter().any(|parameter| parameter.key.to_bytes() == b"lazytime") {
+        flags |= MountFlags::LAZYTIME;
+    }
+    fchdir(mount).at(Step::Fchdir)?;
+    mount_remount(c".", flags, c"").at(Step::Mount)
 }
 
 /// Opens a procfs that nothing is mounted on and nobody else can reach: what is written below it arrives in
@@ -123,6 +159,7 @@ pub(crate) fn remount(op: &Remount, state: &mut State<'_>) -> Result<(), Failure
     }
     change(mount.as_fd(), Reach::Mount, op.attributes)?;
     change(mount.as_fd(), Reach::Tree, op.recursive)?;
+    set_versions(mount.as_fd(), op.versions, &op.parameters)?;
     propagate(mount.as_fd(), &op.propagation)
 }
 

@@ -146,8 +146,30 @@ pub struct FileSystem {
     pub copy_up: CopyUp,
     /// Where a tmpfs's mode comes from.
     pub tmpfs_mode: TmpfsMode,
+    /// Whether changes are counted.
+    #[serde(skip_serializing_if = "Versions::are_left")]
+    pub versions: Versions,
     /// Where.
     pub target: RootPath,
+}
+
+/// Says whether a file system counts the changes of each file, for those who cache it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Versions {
+    /// As the file system does by itself; most do always.
+    #[default]
+    Left,
+    /// It does: `iversion`.
+    Counted,
+    /// It does not: `noiversion`.
+    Uncounted,
+}
+
+impl Versions {
+    fn are_left(&self) -> bool {
+        *self == Self::Left
+    }
 }
 
 /// Says where the mode of a new file system's root comes from.
@@ -234,6 +256,9 @@ pub struct Remount {
     pub recursive: Attributes,
     /// Parameters of the superblock; empty leaves that alone.
     pub parameters: Vec<Parameter>,
+    /// Whether changes are counted.
+    #[serde(skip_serializing_if = "Versions::are_left")]
+    pub versions: Versions,
     /// Propagation, in order.
     pub propagation: Vec<Propagation>,
 }

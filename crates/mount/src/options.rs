@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::attributes::{Attributes, Propagation, Reach};
-use crate::op::{SourceLink, TargetLink};
+use crate::op::{SourceLink, TargetLink, Versions};
 use crate::words::{Meaning, meaning};
 use crate::{Error, Text};
 
@@ -84,6 +84,8 @@ pub struct Options {
     pub mode: Mode,
     /// `tmpcopyup`.
     pub copy_up: CopyUp,
+    /// `iversion` or `noiversion`.
+    pub versions: Versions,
     /// `idmap` or `ridmap`; whoever has found the maps takes it out.
     pub id_mapping: Option<IdMapping>,
     /// `src-nofollow` or `copy-symlink`.
@@ -131,7 +133,7 @@ impl Options {
                 self.superblock.retain(|other| *other != key && *other != opposite);
                 self.superblock.push(key);
             }
-            Some(Meaning::NoSuperblock(key)) => self.superblock.retain(|other| *other != key),
+            Some(Meaning::Versions(versions)) => self.versions = versions,
             Some(Meaning::Propagation(propagation)) => self.propagation.push(propagation),
             Some(Meaning::Bind(reach)) => self.bind = Some(reach),
             Some(Meaning::Remount) => self.mode = Mode::Remount,
@@ -204,7 +206,7 @@ mod tests {
     fn superblock_flags_contradict() {
         assert_eq!(parse(&["sync", "async"]).superblock, ["async"]);
         assert_eq!(parse(&["sync", "dirsync", "sync"]).superblock, ["dirsync", "sync"]);
-        assert!(parse(&["iversion", "noiversion"]).superblock.is_empty());
+        assert_eq!(parse(&["iversion", "noiversion"]).versions, Versions::Uncounted);
         assert!(parse(&["async"]).parameters(None).unwrap().is_empty());
         assert_eq!(parse(&["remount", "async"]).parameters(None).unwrap().len(), 1);
     }

@@ -4,7 +4,7 @@ use crate::attributes::{Attributes, Propagation, Reach};
 use crate::layered::{Entry, Layer, LayerAccess, Layered};
 use crate::op::{
     Bind, Existing, FileSystem, Node, NodeKind, NodeSource, OpenRoot, Remount, RootSource, SourceLink,
-    TargetLink, Upper,
+    TargetLink, Upper, Versions,
 };
 use crate::options::{CopyUp, Parameter};
 use crate::{Op, RootPath, Text};
@@ -144,7 +144,19 @@ fn mount(op: &FileSystem) -> String {
         CopyUp::No => mount,
         CopyUp::Yes => format!("cp -a {target} copy && {mount} && cp -a copy/. {target}"),
     };
+    let line = match versions_word(op.versions) {
+        Some(word) => format!("{line} && mount -o remount,{word} {target}"),
+        None => line,
+    };
     propagated(line, &op.propagation, &target)
+}
+
+const fn versions_word(versions: Versions) -> Option<&'static str> {
+    match versions {
+        Versions::Left => None,
+        Versions::Counted => Some("iversion"),
+        Versions::Uncounted => Some("noiversion"),
+    }
 }
 
 fn bind(op: &Bind) -> String {
@@ -175,6 +187,9 @@ fn remount(op: &Remount) -> String {
     }
     if !op.attributes.is_empty() {
         lines.push(format!("mount -o remount,bind,{} {target}", op.attributes.words().join(",")));
+    }
+    if let Some(word) = versions_word(op.versions) {
+        lines.push(format!("mount -o remount,{word} {target}"));
     }
     if !op.recursive.is_empty() {
         lines.push(format!("mount -o remount,bind,{} {target}", recursive_words(op.recursive)));

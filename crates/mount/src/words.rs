@@ -1,7 +1,7 @@
 //! The table of option words that are not data of a file system.
 
 use crate::attributes::{ATTRIBUTE_WORDS, Attributes, Propagation, Reach};
-use crate::op::{SourceLink, TargetLink};
+use crate::op::{SourceLink, TargetLink, Versions};
 
 /// What an option word means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +15,7 @@ pub(crate) enum Meaning {
         key: &'static str,
         opposite: &'static str,
     },
-    /// Takes back a superblock flag whose absence has no name of its own.
-    NoSuperblock(&'static str),
+    Versions(Versions),
     Propagation(Propagation),
     Bind(Reach),
     Remount,
@@ -39,8 +38,8 @@ const OTHER_WORDS: [(&str, Meaning); 21] = [
     ("nolazytime", Meaning::Superblock { key: "nolazytime", opposite: "lazytime" }),
     ("mand", Meaning::Superblock { key: "mand", opposite: "nomand" }),
     ("nomand", Meaning::Superblock { key: "nomand", opposite: "mand" }),
-    ("iversion", Meaning::Superblock { key: "iversion", opposite: "" }),
-    ("noiversion", Meaning::NoSuperblock("iversion")),
+    ("iversion", Meaning::Versions(Versions::Counted)),
+    ("noiversion", Meaning::Versions(Versions::Uncounted)),
     ("bind", Meaning::Bind(Reach::Mount)),
     ("rbind", Meaning::Bind(Reach::Tree)),
     ("remount", Meaning::Remount),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use palisade_mount::{
     Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parent, Propagation, Reach, Remount, RootPath,
-    RootSource, Symlink, Text,
+    RootSource, Symlink, Text, Versions,
 };
 use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
@@ -153,6 +153,7 @@ fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
                 attributes: Attributes::READ_ONLY,
                 recursive: Attributes::NONE,
                 parameters: Vec::new(),
+                versions: Versions::Left,
                 propagation: Vec::new(),
             };
             push(draft, format!("/mounts/{index}"), Op::Remount(remount));
