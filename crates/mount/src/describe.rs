@@ -108,6 +108,9 @@ impl Op {
                 }
                 NodeSource::Bind(_) | NodeSource::MakeOrBind(_) => "needs CAP_MKNOD",
             }),
+            (Self::Node(_), Step::FchownAt, Errno::INVAL) => {
+                Some("uid and gid have to be mapped in the container's user namespace")
+            }
             (Self::Symlink(_), Step::SymlinkAt, Errno::EXIST) => {
                 Some("there is something else of that name already")
             }

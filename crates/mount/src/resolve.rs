@@ -96,7 +96,7 @@ pub(crate) fn open(
     }
 }
 
-/// Opens a path without following it, or says that there is nothing.
+/// Opens a path, or says that there is nothing, also where something on the way is no directory.
 pub(crate) fn open_if_present(
     root: BorrowedFd<'_>,
     path: &CStr,
@@ -104,7 +104,7 @@ pub(crate) fn open_if_present(
 ) -> Result<Option<OwnedFd>, Failure> {
     match open(root, path, flags, Links::Follow) {
         Ok(fd) => Ok(Some(fd)),
-        Err(failure) if failure.errno == Errno::NOENT => Ok(None),
+        Err(failure) if matches!(failure.errno, Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(failure) => Err(failure),
     }
 }

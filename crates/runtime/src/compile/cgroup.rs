@@ -11,17 +11,23 @@ use super::filesystem::push;
 /// Plans a mount of type cgroup.
 ///
 /// On a pure v2 machine that is the tree itself, where the container has a cgroup namespace for it, and otherwise the
-/// container's own group. On other machines it is a tmpfs with the container's group of each v1 hierarchy bound below
-/// it, which looks the same with and without a cgroup namespace and needs no rights over the hierarchy.
+/// container's own group. On other machines it is a tmpfs with the container's group of each hierarchy bound below
+/// it, which looks the same with and without a cgroup namespace and needs no rights over the hierarchy; there type
+/// cgroup2 is the v2 tree alone.
 pub(super) fn plan_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, namespaces: &Namespaces) {
     let target = mount.destination.trim_end_matches('/');
     let words: Vec<&str> = mount.options.iter().map(String::as_str).collect();
     let layout = &draft.host.cgroups;
     let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
-    let is_v2 = layout.is_pure_v2() && !layout.hierarchies.is_empty();
+    let pure_v2 = layout.is_pure_v2() && !layout.hierarchies.is_empty();
+    let is_v2 = pure_v2 || mount.kind == "cgroup2";
     let has_groups = if is_v2 { Version::V2 } else { Version::V1 };
     let group = draft.plan.group.clone().filter(|group| group.has_version(has_groups));
     match (is_v2, group) {
+        (true, None) if !pure_v2 => {
+            let message = "the container has no group in a v2 tree here; type cgroup shows those that it has";
+            draft.violations.add(format!("{pointer}/type"), message);
+        }
         (true, _) if own_namespace => {
             mount_words(draft, pointer, Some("cgroup2"), Some("cgroup"), target, &words);
         }
@@ -45,11 +51,12 @@ fn plan_own_group(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: 
     }
 }
 
+/// Binds the groups of all hierarchies below a tmpfs.
 fn plan_v1(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: &str, words: &[&str]) {
     let outer: Vec<&str> = words.iter().copied().filter(|word| *word != "ro").chain(["mode=755"]).collect();
     let mut fits = mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
     let inner = [words, &["bind"]].concat();
-    for directory in group.directories.iter().filter(|directory| directory.version == Version::V1) {
+    for directory in group.directories.iter().filter(|directory| !directory.base.is_empty()) {
         let source = group.anchor.join(&directory.path).display().to_string();
         let name = directory.base.rsplit('/').next().unwrap_or_default();
         // What is wrong with one of them is wrong with all; it is said once.
