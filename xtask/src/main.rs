@@ -9,6 +9,7 @@ mod account;
 mod artifact;
 mod bench;
 mod child;
+mod fuzz;
 mod interrupt;
 mod man;
 mod need;
@@ -40,6 +41,8 @@ enum Task {
     Bench(bench::Measure),
     /// Writes the man pages and the shells' completions of both programs
     Man(man::Arguments),
+    /// Feeds every reader of text that others write with nonsense
+    Fuzz(fuzz::Arguments),
     /// Checks the rules of the house that neither the compiler nor clippy checks
     Tidy,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Task::Vm(errand) => vm::run(&errand),
         Task::Bench(measure) => bench::run(&measure).map(|()| ExitCode::SUCCESS),
         Task::Man(arguments) => man::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Task::Fuzz(request) => fuzz::run(&request).map(|()| ExitCode::SUCCESS),
         Task::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -130,6 +130,15 @@ impl Draft {
     }
 }
 
+/// Reads the text of a journal: what the container owns, and its process where that is on record already. None where
+/// it is cut short before that.
+#[must_use]
+pub fn read_journal(text: &[u8]) -> Option<(Record, Option<ProcessRecord>)> {
+    let mut texts = serde_json::Deserializer::from_slice(text);
+    let record = Record::deserialize(&mut texts).ok()?;
+    Some((record, ProcessRecord::deserialize(&mut texts).ok()))
+}
+
 fn make_root(root: &Path) -> Result<()> {
     match rustix::fs::statat(CWD, root, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(status) => return check_owner(root, &status),
@@ -233,9 +242,7 @@ impl Directory {
             Err(_) if !self.has(STATE) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let mut texts = serde_json::Deserializer::from_slice(&bytes);
-        let Ok(record) = Record::deserialize(&mut texts) else { return Ok(None) };
-        let process = ProcessRecord::deserialize(&mut texts).ok();
+        let Some((record, process)) = read_journal(&bytes) else { return Ok(None) };
         // Also with a process on record: that is written before the process is ready.
         let being_made =
             rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK);

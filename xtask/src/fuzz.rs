@@ -1,0 +1,151 @@
+//! `cargo xtask fuzz`: every reader of text that others write, fed with nonsense for a while.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+
+use crate::interrupt::Interrupt;
+use crate::workspace::{Workspace, cargo};
+
+/// What `cargo xtask fuzz` is told.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// How long each target runs
+    #[arg(long, default_value_t = 60, value_name = "N")]
+    seconds: u32,
+    /// How many run at a time
+    #[arg(long, default_value_t = 2, value_name = "N")]
+    jobs: usize,
+    /// Adds what was found to reach new code to the corpus in the repository, in as few files as do so
+    #[arg(long)]
+    keep: bool,
+    /// Runs these targets alone; without any, all
+    targets: Vec<String>,
+}
+
+/// What makes the compiler count the branches that were taken. All of it is stable, unlike the sanitizers, which
+/// code without `unsafe` has little need of.
+const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+     -Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions -Coverflow-checks -Ccodegen-units=1";
+
+/// Builds the targets and runs each; an error when one found something.
+pub(crate) fn run(request: &Arguments) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let interrupt = Interrupt::watch()?;
+    let fuzz = workspace.root().join("fuzz");
+    let all = targets(&fuzz)?;
+    if let Some(unknown) = request.targets.iter().find(|name| !all.contains(name)) {
+        bail!("{unknown} is none of {}", all.join(", "));
+    }
+    let wanted: Vec<String> = match request.targets.is_empty() {
+        true => all,
+        false => request.targets.clone(),
+    };
+    build(&fuzz)?;
+    interrupt.check()?;
+    let waiting = Mutex::new(wanted.into_iter());
+    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
+    let work = || std::iter::from_fn(next).map(|name| run_one(request, &fuzz, &name)).collect::<Vec<_>>();
+    let outcomes: Vec<Result<String>> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..request.jobs.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+    });
+    let mut found = 0;
+    for outcome in outcomes {
+        match outcome {
+            Ok(line) => println!("{line}"),
+            Err(error) => {
+                found += 1;
+                eprintln!("{error:#}");
+            }
+        }
+    }
+    interrupt.check()?;
+    match found {
+        0 => Ok(()),
+        found => bail!("{found} targets found something; each is a unit test once it is mended"),
+    }
+}
+
+/// The targets by the names of their files.
+fn targets(fuzz: &Path) -> Result<Vec<String>> {
+    let directory = fuzz.join("fuzz_targets");
+    let entries = fs::read_dir(&directory).with_context(|| format!("read {}", directory.display()))?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".rs").map(str::to_owned))
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn build(fuzz: &Path) -> Result<()> {
+    let status = Command::new(cargo())
+        .args(["build", "--release", "--bins", "--locked", "--target", "x86_64-unknown-linux-gnu"])
+        .arg("--manifest-path")
+        .arg(fuzz.join("Cargo.toml"))
+        // Takes the place of the flags of the workspace: the runtime of the fuzzer is not linked statically.
+        .env("RUSTFLAGS", COVERAGE)
+        .stdin(Stdio::null())
+        .status()
+        .context("execute cargo")?;
+    if !status.success() {
+        bail!("cargo build of the fuzz targets: {status} (they need a C++ compiler)");
+    }
+    Ok(())
+}
+
+/// Runs a target on a copy of its corpus and gives its last line.
+fn run_one(request: &Arguments, fuzz: &Path, name: &str) -> Result<String> {
+    let program = fuzz.join("target/x86_64-unknown-linux-gnu/release").join(name);
+    let seeds = fuzz.join("corpus").join(name);
+    let work = fuzz.join("target/work").join(name);
+    let finds = fuzz.join("target/finds");
+    for directory in [&work, &finds] {
+        fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+    }
+    let mut command = Command::new(&program);
+    command.arg(format!("-max_total_time={}", request.seconds));
+    command.arg(format!("-artifact_prefix={}/{name}-", finds.display()));
+    command.args([
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+        "-max_len=4096",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]);
+    let output = command.arg(&work).arg(&seeds).output().with_context(|| format!("execute {name}"))?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        bail!("{name}: {}\n{said}", output.status);
+    }
+    if request.keep {
+        keep(&program, &work, &seeds)?;
+    }
+    let count = said.lines().find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
+    Ok(format!("{name:<12} {:>12} runs, nothing found", count.unwrap_or("?").trim()))
+}
+
+/// Merges what was found into the corpus, as the smallest set of files that reaches the same code.
+fn keep(program: &Path, work: &Path, seeds: &Path) -> Result<()> {
+    let merged: PathBuf = work.with_extension("merged");
+    fs::create_dir_all(&merged).context("create a directory")?;
+    let mut merge = Command::new(program);
+    merge.args(["-merge=1", "-verbosity=0"]).args([merged.as_path(), work, seeds]);
+    let status = merge.status().context("merge the corpus")?;
+    if !status.success() {
+        bail!("merge of {}: {status}", seeds.display());
+    }
+    fs::remove_dir_all(seeds).context("replace the corpus")?;
+    fs::create_dir_all(seeds).context("replace the corpus")?;
+    for entry in fs::read_dir(&merged).context("read the merged corpus")?.flatten() {
+        fs::copy(entry.path(), seeds.join(entry.file_name())).context("copy a file of the corpus")?;
+    }
+    fs::remove_dir_all(&merged).context("remove the merged corpus")
+}
