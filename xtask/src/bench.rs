@@ -3,7 +3,7 @@
 mod bars;
 mod borrow;
 mod bundle;
-mod hierarchy;
+pub(crate) mod hierarchy;
 mod launch;
 mod report;
 mod rounds;

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every tier that can run, one table at the end.
 
+mod controllers;
 mod host;
 mod report;
 mod unit;

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::controllers::Enabled;
 use super::{LONGEST_TIER, Session};
 use crate::account::Account;
 use crate::artifact::Programs;
@@ -23,6 +24,7 @@ pub(super) fn run_as_root(
     on_line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let stage = Stage::create("root", programs)?;
+    let _enabled = Enabled::note()?;
     run(privilege::lend(stage.command(Tier::HostRoot, session.arguments))?, session, on_line)
 }
 
