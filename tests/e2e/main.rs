@@ -16,6 +16,7 @@ mod lifecycle;
 mod limits;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod nodes;
 mod place;
 mod places;

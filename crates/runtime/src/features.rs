@@ -36,7 +36,6 @@ fn annotations() -> Vec<String> {
 fn linux() -> Result<LinuxFeatures> {
     let missing = missing_namespaces();
     let modules = crate::labels::SecurityModules::probe();
-    let no = || Some(Enabled { enabled: Some(false) });
     let kinds = Kind::ALL.into_iter().filter(|kind| !missing.contains(*kind));
     Ok(LinuxFeatures {
         namespaces: Some(kinds.map(|kind| kind.oci_name().to_owned()).collect()),
@@ -48,7 +47,7 @@ fn linux() -> Result<LinuxFeatures> {
         intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
         memory_policy: Some(memory_policy()),
         mount_extensions: Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) }),
-        net_devices: no(),
+        net_devices: Some(Enabled { enabled: Some(true) }),
     })
 }
 

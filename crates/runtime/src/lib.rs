@@ -24,6 +24,7 @@ mod init;
 mod labels;
 mod launch;
 mod lifecycle;
+mod netlink;
 mod record;
 mod scope;
 mod socket;

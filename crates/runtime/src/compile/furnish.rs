@@ -1,11 +1,11 @@
-//! `linux.timeOffsets`: what the host puts into new namespaces before anybody uses them.
+//! `linux.timeOffsets`, `linux.netDevices`: what the host puts into new namespaces before anybody uses them.
 
 use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::Spec;
 
 use super::Draft;
 use super::namespaces::Moves;
-use crate::plan::{HostOp, InitOp, Point, Step};
+use crate::plan::{DeviceMove, HostOp, InitOp, Point, Step};
 
 /// The kernel that first lets a program enter its new time namespace by its exec.
 const ENTERS_BY_EXEC: (u32, u32) = (6, 1);
@@ -14,7 +14,8 @@ const ENTERS_BY_EXEC: (u32, u32) = (6, 1);
 /// does not wait.
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces, moves: &mut Moves) {
     let point = Point::Namespaces;
-    let work: Vec<Step<HostOp>> = plan_clocks(draft, spec, namespaces).into_iter().collect();
+    let mut work: Vec<Step<HostOp>> = plan_clocks(draft, spec, namespaces).into_iter().collect();
+    work.extend(plan_devices(draft, spec, namespaces));
     if work.is_empty() {
         return;
     }
@@ -54,4 +55,39 @@ fn plan_clocks(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> O
         lines.push_str(&format!("{clock} {} {}\n", offset.secs, offset.nanosecs));
     }
     Some(Step::new(POINTER, HostOp::OffsetClocks { lines }))
+}
+
+/// Reads which network devices are moved in. What becomes of them when the container ends is the kernel's: hardware
+/// goes back to the initial namespace, the rest goes with the namespace.
+fn plan_devices(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Option<Step<HostOp>> {
+    const POINTER: &str = "/linux/netDevices";
+    const CAP_NET_ADMIN: u8 = 12;
+    let listed = &spec.linux.net_devices;
+    if listed.is_empty() {
+        return None;
+    }
+    if *namespaces.get(Kind::Net) == Source::Inherit {
+        draft.violations.add(POINTER, "it needs a network namespace in /linux/namespaces");
+    } else if !draft.host.holds(CAP_NET_ADMIN) {
+        draft.violations.add(POINTER, "only who has CAP_NET_ADMIN on the host can take devices from it");
+    }
+    let mut devices: Vec<DeviceMove> = Vec::with_capacity(listed.len());
+    for (name, device) in listed {
+        let inside = if device.name.is_empty() { name } else { &device.name };
+        let pointer = format!("{POINTER}/{}", name.replace('~', "~0").replace('/', "~1"));
+        let stem = inside.strip_suffix("%d").unwrap_or(inside);
+        if let Some(wrong) = [name.as_str(), stem].into_iter().find(|name| !is_name(name)) {
+            draft.violations.add(&pointer, format_args!("{wrong:?} is no name of a network device"));
+        } else if stem == inside && devices.iter().any(|other| other.inside == *inside) {
+            draft.violations.add(&pointer, format_args!("two devices are to be called {inside}"));
+        }
+        devices.push(DeviceMove { name: name.clone(), inside: inside.clone() });
+    }
+    Some(Step::new(POINTER, HostOp::MoveDevices { devices }))
+}
+
+/// Tells whether the kernel takes a name for a device: up to 15 bytes without slash, colon, percent sign and blanks.
+fn is_name(name: &str) -> bool {
+    let is_forbidden = |c: char| c.is_whitespace() || c.is_control() || "/:%".contains(c);
+    (1..16).contains(&name.len()) && ![".", ".."].contains(&name) && !name.contains(is_forbidden)
 }

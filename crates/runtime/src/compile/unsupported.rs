@@ -18,7 +18,6 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
     let linux = &spec.linux;
     for (present, name, what) in [
         (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),
-        (!linux.net_devices.is_empty(), "netDevices", "moving devices"),
         (!linux.mount_label.is_empty(), "mountLabel", "a SELinux label"),
     ] {
         if present {

@@ -2,10 +2,12 @@
 
 mod failure;
 mod furnish;
+mod net_devices;
 mod scope;
 mod tree;
 
 pub(crate) use furnish::cpu_set;
+use net_devices::Moved;
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -24,7 +26,7 @@ use rustix::thread::CpuSet;
 
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
-use crate::plan::{HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step};
+use crate::plan::{DeviceMove, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step};
 
 /// A process of a container.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Sta
         socket: None,
         made_group: false,
         cpus: None,
+        devices: None,
         scope: None,
         surroundings,
     };
@@ -109,6 +112,8 @@ struct Host<'a> {
     made_group: bool,
     /// The CPUs to go back to after the clone.
     cpus: Option<CpuSet>,
+    /// The network devices that were moved into the container.
+    devices: Option<Moved>,
     /// What systemd has made for this start.
     scope: Option<scope::Running>,
     process: Option<Process>,
@@ -210,6 +215,7 @@ impl Host<'_> {
                 self.cpus = Some(furnish::run_on(cpus)?);
                 Ok(())
             }
+            HostOp::MoveDevices { devices } => self.move_devices(devices),
             HostOp::OffsetClocks { lines } => furnish::offset_clocks(self.process()?.pid, lines),
             HostOp::Record => {
                 let process = self.process.as_ref().ok_or_else(no_process)?;
@@ -233,6 +239,12 @@ impl Host<'_> {
                 }
             }
         }
+    }
+
+    fn move_devices(&mut self, devices: &[DeviceMove]) -> Result<()> {
+        let pid = self.process()?.pid;
+        let moved = self.devices.insert(Moved::prepare(pid)?);
+        devices.iter().try_for_each(|device| moved.move_in(pid, device))
     }
 
     fn process(&self) -> Result<&Process> {
@@ -453,6 +465,8 @@ impl Host<'_> {
     fn clean_up(&mut self) {
         // Where the way back fails there is nowhere to go.
         let _back = self.leave_cpus();
+        // The container's network namespace would take what is not a piece of hardware with it.
+        let _back = self.devices.take().map(|devices| devices.undo());
         for process in [self.intermediate.take(), self.process.take()].into_iter().flatten() {
             // Either it is gone already, or it dies now; both are what is wanted.
             if rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL).is_ok() {

@@ -268,6 +268,11 @@ pub enum HostOp {
         /// A bit for each CPU.
         cpus: Vec<u64>,
     },
+    /// Moves network devices into the container's network namespace, with their addresses, and switches them on.
+    MoveDevices {
+        /// The devices.
+        devices: Vec<DeviceMove>,
+    },
     /// Writes `/proc/PID/timens_offsets`, before anybody is in the new time namespace.
     OffsetClocks {
         /// The lines of the file.
@@ -299,6 +304,15 @@ pub enum CallersGroups {
     Drop,
     /// They stay, for files that only they can reach.
     Keep,
+}
+
+/// A network device that is moved into the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeviceMove {
+    /// Its name on the host.
+    pub name: String,
+    /// Its name inside; `%d` at the end stands for the first number that is free.
+    pub inside: String,
 }
 
 /// One resource limit, `setrlimit(2)`.

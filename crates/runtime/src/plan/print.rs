@@ -147,6 +147,16 @@ impl fmt::Display for HostOp {
             Self::AdjustOomScore { value } => write!(f, "set oom_score_adj to {value}"),
             Self::OpenProcfs { .. } => f.write_str("open /proc"),
             Self::RunOn { cpus } => write!(f, "go to the CPUs {} for the clone", show_list(cpus)),
+            Self::MoveDevices { devices } => {
+                let words: Vec<String> = devices
+                    .iter()
+                    .map(|device| match device.name == device.inside {
+                        true => device.name.clone(),
+                        false => format!("{} as {}", device.name, device.inside),
+                    })
+                    .collect();
+                write!(f, "move network device {}", words.join(", "))
+            }
             Self::OffsetClocks { lines } => {
                 write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
             }

@@ -4,7 +4,7 @@ use palisade_cgroup::Recipe;
 use palisade_namespace::{IdKind, Kinds};
 use palisade_sys::schedule::Attributes;
 
-use super::{CallersGroups, ExecOp, HostOp, InitOp, Plan, Slot, Text};
+use super::{CallersGroups, DeviceMove, ExecOp, HostOp, InitOp, Plan, Slot, Text};
 
 impl Plan {
     /// The clone: a shell beside this one, whose number the commands after it use.
@@ -68,6 +68,16 @@ impl Plan {
             HostOp::AdjustOomScore { value } => vec![format!("echo {value} > /proc/$init/oom_score_adj")],
             HostOp::OpenProcfs { slot } => vec![format!("exec {}</proc", number(*slot))],
             HostOp::RunOn { cpus } => vec![run_on_shell(cpus)],
+            HostOp::MoveDevices { devices } => {
+                let one = |device: &DeviceMove| {
+                    let DeviceMove { name, inside } = device;
+                    [
+                        format!("ip link set dev {name} netns $init name {inside}"),
+                        format!("nsenter --net --target $init ip link set dev {inside} up"),
+                    ]
+                };
+                devices.iter().flat_map(one).collect()
+            }
             HostOp::OffsetClocks { lines } => {
                 let lines = lines.trim_end().replace('\n', "\\n");
                 vec![format!("printf '{lines}\\n' > /proc/$init/timens_offsets")]

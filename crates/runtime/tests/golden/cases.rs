@@ -20,6 +20,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("names", &[Machine::V2]),
     ("execution", &[Machine::V2]),
     ("labels", &[Machine::V2]),
+    ("net-devices", &[Machine::V2, Machine::User]),
     ("groups-kept", &[Machine::V2, Machine::User]),
     ("clocks", &[Machine::V2, Machine::User]),
     ("sysctl", &[Machine::V2]),

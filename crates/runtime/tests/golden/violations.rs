@@ -289,8 +289,18 @@ const NAMESPACES: &[Case] = &[
         r#"{"linux":{"timeOffsets":{"monotonic":{"secs":1}},"netDevices":{"eth0":{}}}}"#,
         V2,
         &[
-            "/linux/netDevices: moving devices is not supported by this version of palisade",
             "/linux/timeOffsets: it needs a new time namespace in /linux/namespaces",
+            "/linux/netDevices: it needs a network namespace in /linux/namespaces",
+        ],
+    ),
+    (
+        r#"{"linux":{"namespaces":[{"type":"mount"},{"type":"network"}],"netDevices":{"a":{"name":"x"},"b":{"name":"x"},"c":{"name":"n%d"},"d":{"name":"n%d"},"e":{"name":"a b"},"sixteen-byte-bad":{},"f":{"name":"%d"}}}}"#,
+        V2,
+        &[
+            "/linux/netDevices/b: two devices are to be called x",
+            "/linux/netDevices/e: \"a b\" is no name of a network device",
+            "/linux/netDevices/f: \"\" is no name of a network device",
+            "/linux/netDevices/sixteen-byte-bad: \"sixteen-byte-bad\" is no name of a network device",
         ],
     ),
     (
