@@ -139,3 +139,30 @@ fn a_filter_needs_no_new_privileges_or_rights() {
         assert_eq!(bundle.output(&case), format!("{}\n2\nrefused", u8::from(no_new_privileges)));
     }
 }
+
+#[test]
+fn a_filter_meets_nothing_of_the_start_but_the_exec() {
+    let case = case!();
+    // What a static busybox calls to do nothing, and the exec.
+    const NEEDED: &str = "execve brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlink readlinkat \
+        getrandom mprotect getuid geteuid getgid getegid setuid setgid exit_group";
+    const PR_GET_NAME: u32 = 16;
+    for (no_new_privileges, uid) in [(true, 0), (false, 0), (true, 7), (false, 7)] {
+        let names: Vec<&str> = NEEDED.split_whitespace().collect();
+        let naming = json!([{ "index": 0, "value": PR_GET_NAME, "op": "SCMP_CMP_EQ" }]);
+        let section = json!({
+            "defaultAction": "SCMP_ACT_KILL_PROCESS",
+            "syscalls": [
+                { "names": names, "action": "SCMP_ACT_ALLOW" },
+                { "names": ["prctl"], "action": "SCMP_ACT_ALLOW", "args": naming }
+            ]
+        });
+        let bundle = filtered(&case, "", section).with(|config| {
+            config["process"]["args"] = json!(["true"]);
+            config["process"]["noNewPrivileges"] = json!(no_new_privileges);
+            config["process"]["user"] = json!({ "uid": uid, "gid": uid, "additionalGids": [3] });
+        });
+        let said = bundle.run(&case);
+        assert_eq!(said.code(), 0, "no new privileges {no_new_privileges}, user {uid}: {said}");
+    }
+}

@@ -102,9 +102,12 @@ fn add(program: &mut Program, op: &ExecOp, tag: u64) {
             program.set_gid(*gid, tag);
         }
         ExecOp::SetUser { uid } => program.set_uid(*uid, tag),
-        ExecOp::SetCapabilities { effective, permitted, inheritable, ambient } => {
-            let masks =
-                CapabilityMasks { effective: *effective, permitted: *permitted, inheritable: *inheritable };
+        ExecOp::SetCapabilities { effective, permitted, inheritable, ambient, until_exec } => {
+            let masks = CapabilityMasks {
+                effective: *effective | until_exec,
+                permitted: *permitted | until_exec,
+                inheritable: *inheritable,
+            };
             program.set_capabilities(masks, tag);
             program.clear_ambient(tag);
             for capability in (0..=LAST_CAPABILITY).filter(|number| ambient & 1 << number != 0) {

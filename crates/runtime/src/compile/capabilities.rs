@@ -5,6 +5,9 @@ use palisade_oci::{Capabilities, Capability, CapabilitySet};
 use super::Draft;
 use crate::plan::{ExecOp, Step};
 
+/// CAP_SYS_ADMIN: what `seccomp(2)` needs where no-new-privileges is not set.
+pub(super) const TO_LOAD_A_FILTER: u64 = 1 << 21;
+
 /// The five sets as bit masks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sets {
@@ -61,7 +64,9 @@ pub(crate) fn names(mask: u64) -> Vec<&'static str> {
 }
 
 /// Lists the exec steps: user, groups, capabilities, in the order in which each still has the right to be made.
-pub(super) fn plan(steps: &mut Vec<Step<ExecOp>>, sets: Sets, uid: u32, groups: ExecOp) {
+/// `until_exec` is needed by what comes between them and the exec: what a program gets by the exec does not depend on
+/// what is permitted or effective before it, capabilities(7).
+pub(super) fn plan(steps: &mut Vec<Step<ExecOp>>, sets: Sets, uid: u32, groups: ExecOp, until_exec: u64) {
     let origin = "/process/capabilities";
     steps.push(Step::new(origin, ExecOp::DropBounding { kept: sets.bounding }));
     steps.push(Step::new("/process/user", groups));
@@ -70,5 +75,7 @@ pub(super) fn plan(steps: &mut Vec<Step<ExecOp>>, sets: Sets, uid: u32, groups: 
     }
     steps.push(Step::new("/process/user", ExecOp::SetUser { uid }));
     let Sets { effective, permitted, inheritable, ambient, .. } = sets;
-    steps.push(Step::new(origin, ExecOp::SetCapabilities { effective, permitted, inheritable, ambient }));
+    let until_exec = until_exec & !effective;
+    let sets = ExecOp::SetCapabilities { effective, permitted, inheritable, ambient, until_exec };
+    steps.push(Step::new(origin, sets));
 }

@@ -122,9 +122,12 @@ fn plan_exec(
     exec.extend(surroundings.first.iter().cloned());
     let no_new_privileges = process.no_new_privileges;
     let filter = filter.map(|filter| Step::new("/linux/seccomp", filter));
-    // Without no-new-privileges the filter can only be loaded while CAP_SYS_ADMIN is still there.
-    let (early, late) = if no_new_privileges { (None, filter) } else { (filter, None) };
-    exec.extend(early);
+    // The filter comes last, so that it has to let nothing but the exec through. Without no-new-privileges that takes
+    // CAP_SYS_ADMIN.
+    let until_exec = match (&filter, no_new_privileges) {
+        (Some(_), false) => capabilities::TO_LOAD_A_FILTER & surroundings.available,
+        _ => 0,
+    };
     let user = &process.user;
     let additional = user.additional_gids.clone();
     let pointer = "/process/user/additionalGids";
@@ -141,11 +144,11 @@ fn plan_exec(
     }
     let additional = (surroundings.groups == Groups::Configured).then_some(additional);
     let groups = ExecOp::SetGroups { gid: user.gid, additional };
-    capabilities::plan(&mut exec, sets, user.uid, groups);
+    capabilities::plan(&mut exec, sets, user.uid, groups, until_exec);
     if no_new_privileges {
         exec.push(Step::new("/process/noNewPrivileges", ExecOp::NoNewPrivileges));
     }
-    exec.extend(late);
+    exec.extend(filter);
     let candidates = candidates.to_vec();
     exec.push(Step::new("/process/args", ExecOp::Execute { candidates, arguments, environment }));
     exec

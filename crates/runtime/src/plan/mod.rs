@@ -548,6 +548,8 @@ pub enum ExecOp {
         inheritable: u64,
         /// Kept over any exec.
         ambient: u64,
+        /// In force beside the others until the exec, which gives only what the other sets say.
+        until_exec: u64,
     },
     /// Forbids that an exec gives rights.
     NoNewPrivileges,

@@ -243,9 +243,13 @@ impl fmt::Display for ExecOp {
                 Some(more) => write!(f, "group {gid}, and {more:?}"),
             },
             Self::SetUser { uid } => write!(f, "user {uid}"),
-            Self::SetCapabilities { permitted: 0, .. } => f.write_str("no capabilities"),
-            Self::SetCapabilities { effective, permitted, inheritable, ambient } => {
-                write!(f, "capabilities: {}", names(*permitted))?;
+            Self::SetCapabilities { permitted: 0, until_exec: 0, .. } => f.write_str("no capabilities"),
+            Self::SetCapabilities { effective, permitted, inheritable, ambient, until_exec } => {
+                write!(
+                    f,
+                    "capabilities: {}",
+                    if *permitted == 0 { "none".into() } else { names(*permitted) }
+                )?;
                 if effective != permitted {
                     write!(
                         f,
@@ -257,6 +261,9 @@ impl fmt::Display for ExecOp {
                     if mask != 0 {
                         write!(f, "; {set}: {}", names(mask))?;
                     }
+                }
+                if *until_exec != 0 {
+                    write!(f, "; until the exec: {}", names(*until_exec))?;
                 }
                 Ok(())
             }
