@@ -5,6 +5,7 @@
 
 mod cgroups;
 mod checkpoint;
+mod command_line;
 mod events;
 mod exec;
 mod execution;

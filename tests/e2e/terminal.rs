@@ -14,7 +14,7 @@ use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use serde_json::json;
 
 /// Listens at a socket, as an engine does, and gives the descriptor that comes.
-fn listen(case: &Case) -> (std::path::PathBuf, JoinHandle<File>) {
+pub(crate) fn listen(case: &Case) -> (std::path::PathBuf, JoinHandle<File>) {
     let path = case.scratch().join(case.unused("socket"));
     let listener = UnixListener::bind(&path).expect("listen");
     let receive = move || {

@@ -66,14 +66,16 @@ impl Error {
     }
 
     pub(crate) fn read(path: &str, error: &std::io::Error) -> Self {
-        let cause = match error.kind() {
-            ErrorKind::NotFound => "ENOENT (a bundle is a directory that holds a config.json)".to_owned(),
-            ErrorKind::PermissionDenied => "EACCES".to_owned(),
-            ErrorKind::IsADirectory => "EISDIR".to_owned(),
-            ErrorKind::NotADirectory => "ENOTDIR".to_owned(),
-            _ => error.to_string(),
+        let name = match error.kind() {
+            ErrorKind::NotFound => "ENOENT",
+            ErrorKind::PermissionDenied => "EACCES",
+            ErrorKind::IsADirectory => "EISDIR",
+            ErrorKind::NotADirectory => "ENOTDIR",
+            _ => "E?",
         };
-        Self::whole(&format!("read {path}"), &cause)
+        let text = error.to_string();
+        let meaning = text.split(" (os error").next().unwrap_or(&text);
+        Self::whole(&format!("read {path}"), &format!("{name} ({})", meaning.to_lowercase()))
     }
 
     pub(crate) fn too_large(path: &str) -> Self {

@@ -15,7 +15,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions};
 
 use crate::compile;
 use crate::error::{During, Error, Result};
-use crate::execute::{Process, Surroundings, execute};
+use crate::execute::{Process, Surroundings, execute, heed};
 use crate::host::Host;
 use crate::plan::HookKind;
 
@@ -41,13 +41,15 @@ pub(crate) fn of_kind(spec: &Spec, kind: HookKind) -> &[Hook] {
 /// Hooks of createContainer and startContainer run in the namespaces of `container`, the others on the host.
 ///
 /// # Errors
-/// The first hook that cannot be run, fails, or runs out of time; those behind it are not run.
+/// The first hook that cannot be run, fails, or runs out of time; those behind it are not run. A signal of `signals`
+/// that means to end, after which the hook is killed.
 pub(crate) fn run(
     host: &Host,
     spec: &Spec,
     kind: HookKind,
     state: &State,
     container: Option<(&Process, Kinds)>,
+    signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
     let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
     let target = container.filter(|_| inside);
@@ -60,7 +62,7 @@ pub(crate) fn run(
         _ => None,
     };
     let state = seen.as_ref().unwrap_or(state);
-    hooks.into_iter().try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, target))
+    hooks.into_iter().try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, target, signals))
 }
 
 /// Runs the poststop hooks, each whatever becomes of the others, and gives what went wrong: the container is gone
@@ -68,7 +70,8 @@ pub(crate) fn run(
 pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<String> {
     let kind = HookKind::Poststop;
     let hooks = of_kind(spec, kind).iter().enumerate();
-    let failures = hooks.filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, None).err());
+    let failures =
+        hooks.filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, None, None).err());
     failures.map(|error| error.to_string()).collect()
 }
 
@@ -85,10 +88,11 @@ fn run_one(
     (kind, index, hook): (HookKind, usize, &Hook),
     state: &State,
     container: Option<(&Process, Kinds)>,
+    signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
     let text = serde_json::to_vec(state).map_err(|error| Error::new(format!("write the state: {error}")))?;
     let outputs = Outputs::open(&state.annotations)?;
-    execute_one(host, hook, &text, container, &outputs)
+    execute_one(host, hook, &text, container, &outputs, signals)
         .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))
 }
 
@@ -124,6 +128,7 @@ fn execute_one(
     state: &[u8],
     container: Option<(&Process, Kinds)>,
     outputs: &Outputs,
+    signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
     let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
     let plan = compile::hook(host, hook, target)?;
@@ -144,7 +149,7 @@ fn execute_one(
     };
     let started = execute(&plan, surroundings)?;
     let timeout = hook.timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
-    wait(&started.process, timeout)
+    wait(&started.process, timeout, signals)
 }
 
 /// Puts the state into a memory file: a hook that does not read it cannot block anybody.
@@ -156,17 +161,28 @@ fn state_file(state: &[u8]) -> Result<OwnedFd> {
     Ok(file)
 }
 
-fn wait(process: &Process, timeout: Option<Duration>) -> Result<()> {
-    if let Some(timeout) = timeout
-        && !ends_within(process.pidfd.as_fd(), timeout)?
-    {
+fn wait(process: &Process, timeout: Option<Duration>, signals: Option<BorrowedFd<'_>>) -> Result<()> {
+    let end = || {
+        let wait = || rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED);
+        rustix::io::retry_on_intr(wait).during("waitid")
+    };
+    let kill = || {
         rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL).during("kill")?;
-        rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED)
-            .during("waitid")?;
-        return Err(Error::new(format!("it did not end within its timeout of {} s", timeout.as_secs())));
+        end().map(drop)
+    };
+    match ends_within(process.pidfd.as_fd(), timeout, signals) {
+        Ok(true) => {}
+        Ok(false) => {
+            kill()?;
+            let seconds = timeout.unwrap_or_default().as_secs();
+            return Err(Error::new(format!("it did not end within its timeout of {seconds} s")));
+        }
+        Err(error) => {
+            kill()?;
+            return Err(error);
+        }
     }
-    let wait = || rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED);
-    let status = rustix::io::retry_on_intr(wait).during("waitid")?;
+    let status = end()?;
     match status.map(|status| (status.exit_status(), status.terminating_signal())) {
         Some((Some(0), _)) => Ok(()),
         Some((Some(code), _)) => Err(Error::new(format!("it failed with exit status {code}"))),
@@ -175,18 +191,35 @@ fn wait(process: &Process, timeout: Option<Duration>) -> Result<()> {
     }
 }
 
-fn ends_within(pidfd: BorrowedFd<'_>, timeout: Duration) -> Result<bool> {
-    let end = Instant::now() + timeout;
+/// Waits for the end of a process. A signal that means to end is an error.
+fn ends_within(
+    pidfd: BorrowedFd<'_>,
+    timeout: Option<Duration>,
+    signals: Option<BorrowedFd<'_>>,
+) -> Result<bool> {
+    let end = timeout.map(|timeout| Instant::now() + timeout);
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let seconds = i64::try_from(left.as_secs()).unwrap_or(i64::MAX);
-        let left_spec = Timespec { tv_sec: seconds, tv_nsec: i64::from(left.subsec_nanos()) };
-        match rustix::event::poll(&mut [PollFd::from_borrowed_fd(pidfd, PollFlags::IN)], Some(&left_spec)) {
+        let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+        let left_spec = left.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        });
+        let watch = if signals.is_some() { PollFlags::IN } else { PollFlags::empty() };
+        let mut fds = [
+            PollFd::from_borrowed_fd(pidfd, PollFlags::IN),
+            PollFd::from_borrowed_fd(signals.unwrap_or(pidfd), watch),
+        ];
+        match rustix::event::poll(&mut fds, left_spec.as_ref()) {
             Ok(0) => return Ok(false),
-            Ok(_) => return Ok(true),
-            Err(Errno::INTR) if !left.is_zero() => {}
-            Err(Errno::INTR) => return Ok(false),
+            Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(Error::call("poll", errno)),
+        }
+        let [ended, signalled] = fds.map(|fd| !fd.revents().is_empty());
+        if ended {
+            return Ok(true);
+        }
+        if let Some(signals) = signals.filter(|_| signalled) {
+            heed(signals)?;
         }
     }
 }

@@ -301,6 +301,14 @@ impl ProcessRecord {
     }
 }
 
+impl ProcessRecord {
+    /// Tells whether it sleeps in the way of what a v1 freezer has stopped. That is all that can be seen of it
+    /// without its cgroup.
+    pub(crate) fn may_be_frozen(&self) -> bool {
+        read_stat(self.pid).is_some_and(|(_, state)| state == 'D')
+    }
+}
+
 /// Reads start time and state of `/proc/PID/stat`.
 fn read_stat(pid: i32) -> Option<(u64, char)> {
     let path = format!("/proc/{pid}/stat");

@@ -240,9 +240,9 @@ fn what_is_empty_is_not_written() {
 #[test]
 fn files_that_cannot_be_read() {
     for (path, expected) in [
-        ("/nonexistent/config.json", "ENOENT (a bundle is a directory that holds a config.json)"),
-        ("/proc", "EISDIR"),
-        ("/proc/version/config.json", "ENOTDIR"),
+        ("/nonexistent/config.json", "ENOENT (no such file or directory)"),
+        ("/proc", "EISDIR (is a directory)"),
+        ("/proc/version/config.json", "ENOTDIR (not a directory)"),
         ("/dev/zero", "it is larger than 16 MiB"),
     ] {
         let error = load(Path::new(path)).unwrap_err().to_string();

@@ -539,16 +539,20 @@ fn wait_for_message(
             return Err(Error::new("the process ended before its program began")
                 .hint("killed from outside or out of memory in the container's cgroup"));
         }
-        if signal
-            && let Some(signals) = signals
-            && let Some(number) = palisade_sys::signal::next(signals).during("read signal")?
-        {
-            let ends = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
-            if ends.iter().any(|signal| signal.as_raw() == number) {
-                return Err(Error::of(ErrorKind::Interrupted, format!("interrupted by signal {number}")));
-            }
+        if let Some(signals) = signals.filter(|_| signal) {
+            heed(signals)?;
         }
     }
+}
+
+/// Reads one signal, where there is one, and gives up the work where that means to end.
+pub(crate) fn heed(signals: BorrowedFd<'_>) -> Result<()> {
+    let Some(number) = palisade_sys::signal::next(signals).during("read signal")? else { return Ok(()) };
+    let ends = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
+    if ends.iter().any(|signal| signal.as_raw() == number) {
+        return Err(Error::of(ErrorKind::Interrupted, format!("interrupted by signal {number}")));
+    }
+    Ok(())
 }
 
 fn limit_resources(pid: Pid, limits: &[ResourceLimit]) -> Result<()> {

@@ -221,7 +221,7 @@ fn make(
         // These belong to the start, which finds a container that is created.
         let status = if kind == HookKind::StartContainer { Status::Created } else { Status::Creating };
         let state = state(record, status, Some(process));
-        hooks::run(host, spec, kind, &state, Some((process, record.kinds())))
+        hooks::run(host, spec, kind, &state, Some((process, record.kinds())), request.signals)
     };
     let surroundings = Surroundings {
         record: &add,

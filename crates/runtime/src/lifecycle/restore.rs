@@ -116,7 +116,7 @@ impl Work<'_> {
     fn run_hooks(&self, process: &Process) -> Result<()> {
         let state = state(self.record, Status::Creating, Some(process));
         for kind in [HookKind::Prestart, HookKind::CreateRuntime] {
-            hooks::run(self.host, &self.request.bundle.spec, kind, &state, None)?;
+            hooks::run(self.host, &self.request.bundle.spec, kind, &state, None, None)?;
         }
         Ok(())
     }

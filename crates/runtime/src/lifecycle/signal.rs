@@ -1,5 +1,6 @@
 //! `kill`.
 
+use palisade_cgroup::FreezerState;
 use rustix::io::Errno;
 use rustix::process::Signal;
 
@@ -28,11 +29,24 @@ impl Container {
         }
         let process = self.open_process()?;
         match rustix::process::pidfd_send_signal(&process.pidfd, signal) {
-            Ok(()) => Ok(()),
+            Ok(()) => self.thaw_to_die(signal),
             Err(Errno::SRCH) => {
                 Err(Error::of(ErrorKind::NotRunning, format!("{}: container not running", self.record.id)))
             }
             Err(errno) => Err(Error::call(format_args!("pidfd_send_signal {signal:?}"), errno)),
+        }
+    }
+}
+
+impl Container {
+    /// Lets a frozen process meet its SIGKILL: in a v1 freezer that waits until somebody thaws it.
+    fn thaw_to_die(&self, signal: Signal) -> Result<()> {
+        if signal != Signal::KILL || !self.process.is_some_and(|process| process.may_be_frozen()) {
+            return Ok(());
+        }
+        match self.group()? {
+            Some(group) if group.freezer_state()? != FreezerState::Thawed => Ok(group.thaw()?),
+            _ => Ok(()),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Container {
         let spec = self.directory.config()?;
         let process = self.open_process()?;
         let inside = Some((&process, self.record.kinds()));
-        hooks::run(host, &spec, HookKind::StartContainer, &self.state(Status::Created), inside)
+        hooks::run(host, &spec, HookKind::StartContainer, &self.state(Status::Created), inside, None)
             .map_err(|error| self.stop_after(error))?;
         let outcome = self.open_fifo(OUTCOME_FIFO, OFlags::RDONLY)?;
         let go = self.open_fifo(GO_FIFO, OFlags::WRONLY)?;
@@ -52,7 +52,7 @@ impl Container {
         if hooks::of_kind(spec, HookKind::Poststart).is_empty() {
             return Ok(());
         }
-        let hooked = hooks::run(host, spec, HookKind::Poststart, &self.state(Status::Running), None);
+        let hooked = hooks::run(host, spec, HookKind::Poststart, &self.state(Status::Running), None, None);
         hooked.map_err(|error| self.stop_after(error))
     }
 

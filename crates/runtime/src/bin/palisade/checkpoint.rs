@@ -61,6 +61,9 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
     let plain = CreateRequest::plain(store.root(), &id, &bundle, Begin::AtOnce);
     let request = CreateRequest { driver, ..plain };
     let images = options(&verb.images)?;
+    if verb.lsm_mount_context.is_some() {
+        return Err(Error::new("--lsm-mount-context is not supported by this version of palisade"));
+    }
     let mut created = Container::restore(&host, &request, &images, verb.lsm_profile.as_deref())?;
     log.warnings(&created.warnings);
     let handed =

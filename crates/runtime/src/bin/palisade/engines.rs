@@ -130,6 +130,32 @@ const CALLS: &[Call] = &[
         "exec",
         &[("cgroup", "pids:x"), ("apparmor", "p"), ("process_label", "l")],
     ),
+    ("go-runc", "--root /r --log /l --log-format json events --stats 5c3a1b", "events", &[("stats", "true")]),
+    ("go-runc", "--root /r --log /l --log-format json events --interval=5s 5c3a1b", "events", &[]),
+    (
+        "go-runc",
+        "--root /r checkpoint --image-path /i --work-path /w --parent-path ../p --tcp-established --ext-unix-sk --shell-job --page-server 1.2.3.4:5 --file-locks --manage-cgroups-mode soft --empty-ns network --lazy-pages --status-fd 3 --leave-running --pre-dump 5c3a1b",
+        "checkpoint",
+        &[("image_path", "/i"), ("status_fd", "3")],
+    ),
+    (
+        "go-runc",
+        "--root /r restore --image-path /i --work-path /w --tcp-established --ext-unix-sk --shell-job --file-locks --manage-cgroups-mode soft --empty-ns network --detach --pid-file /p --console-socket /c --no-pivot -no-subreaper --bundle /b 5c3a1b",
+        "restore",
+        &[("no_subreaper", "true"), ("bundle", "/b")],
+    ),
+    (
+        "conmon",
+        "--log-format=json --log /l restore --bundle /b --pid-file /p --no-new-keyring --detach --image-path /i --work-path /b --tcp-established --file-locks --lsm-profile=selinux:x --lsm-mount-context=y 5c3a1b",
+        "restore",
+        &[("image_path", "/i")],
+    ),
+    (
+        "podman",
+        "checkpoint --image-path /i --work-path /w --leave-running --tcp-established --file-locks 5c3a1b",
+        "checkpoint",
+        &[("leave_running", "true")],
+    ),
     (
         "a user of crun",
         "create -f /c.json -b /b 5c3a1b",

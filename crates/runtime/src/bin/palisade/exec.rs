@@ -8,11 +8,12 @@ use palisade_runtime::{
     Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
-use rustix::process::{Signal, pidfd_send_signal};
+use rustix::io::retry_on_intr;
+use rustix::process::{Signal, WaitId, WaitIdOptions, pidfd_send_signal, waitid};
 
 use crate::arguments::Exec;
 use crate::log::Log;
-use crate::make::{check_descriptors, write_pid};
+use crate::make::{check_descriptors, check_socket, write_pid};
 
 pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let container = store.find(&verb.id)?;
@@ -20,6 +21,7 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     check_supported(verb)?;
     let process = process(verb, &container)?;
     let terminal = process.terminal;
+    check_socket(verb.console_socket.as_deref(), terminal)?;
     if verb.detach && terminal && verb.console_socket.is_none() {
         return Err(Error::new("--detach needs --console-socket for a process with a terminal"));
     }
@@ -46,8 +48,10 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let Executed { mut started, warnings } = container.exec(&host, options)?;
     log.warnings(&warnings);
     let relay = relay(verb, &mut started).inspect_err(|_| {
-        // Nobody would know of it; that it has ended meanwhile is as well.
+        // Nobody would know of it. That it has ended meanwhile is as well.
         let _killed = pidfd_send_signal(&started.process.pidfd, Signal::KILL);
+        let pidfd = started.process.pidfd.as_fd();
+        let _reaped = retry_on_intr(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED));
     })?;
     if verb.detach {
         return Ok(0);
@@ -61,7 +65,7 @@ fn check_supported(verb: &Exec) -> Result<()> {
     let missing = [("--cgroup", !verb.cgroup.is_empty()), ("--ignore-paused", verb.ignore_paused)];
     match missing.iter().find(|(_, is_asked)| *is_asked) {
         Some((option, _)) => {
-            Err(Error::new(format!("{option}: it is not supported by this version of palisade")))
+            Err(Error::new(format!("{option} is not supported by this version of palisade")))
         }
         None => Ok(()),
     }

@@ -22,6 +22,7 @@ pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> R
             "/process/terminal: create needs --console-socket for a container with a terminal",
         ));
     }
+    check_socket(verb.console_socket.as_deref(), wants_terminal(&bundle))?;
     let _mask = signal::block_all();
     let created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
     match hand_over(verb, &created) {
@@ -39,6 +40,7 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
             Error::new("/process/terminal: --detach needs --console-socket for a container with a terminal");
         return Err(error);
     }
+    check_socket(verb.make.console_socket.as_deref(), terminal)?;
     let _mask = signal::block_all();
     let mut created = make(&verb.make, &host, driver, &bundle, store, Begin::AtOnce, log)?;
     if let Err(error) =
@@ -72,16 +74,44 @@ pub(crate) fn probe(driver: Driver) -> Result<Host> {
 }
 
 fn load(verb: &Make) -> Result<Bundle> {
-    check_descriptors(verb.preserve_fds)?;
-    match &verb.config {
+    check_descriptors(preserved(verb))?;
+    let mut bundle = match &verb.config {
         Some(config) => Bundle::load_with(&verb.bundle, config),
         None => Bundle::load(&verb.bundle),
+    }?;
+    let listening = listening();
+    if let Some(process) = bundle.spec.process.as_mut().filter(|_| listening > 0) {
+        process.env.push(format!("LISTEN_FDS={listening}"));
+        process.env.push("LISTEN_PID=1".to_owned());
+    }
+    Ok(bundle)
+}
+
+/// How many descriptors after stderr the program gets: those that were listened at come first.
+fn preserved(verb: &Make) -> u32 {
+    verb.preserve_fds.saturating_add(listening())
+}
+
+/// How many sockets systemd, or whoever else starts services by their sockets, has passed on, `sd_listen_fds(3)`.
+fn listening() -> u32 {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    if number("LISTEN_PID") == Some(std::process::id()) { number("LISTEN_FDS").unwrap_or(0) } else { 0 }
+}
+
+/// A socket that nothing would ever come through is a mistake.
+pub(crate) fn check_socket(socket: Option<&Path>, has_terminal: bool) -> Result<()> {
+    match socket {
+        Some(socket) if !has_terminal => {
+            Err(Error::new(format!("--console-socket {}: the process has no terminal", socket.display()))
+                .hint("/process/terminal gives it one, for exec --tty"))
+        }
+        _ => Ok(()),
     }
 }
 
 /// A descriptor that is not open cannot be passed on, nor one of this program's own: those close on exec.
 pub(crate) fn check_descriptors(preserve: u32) -> Result<()> {
-    match (3..3 + preserve).find(|number| !is_inherited(*number)) {
+    match (3..preserve.saturating_add(3)).find(|number| !is_inherited(*number)) {
         Some(number) => {
             Err(Error::new(format!("--preserve-fds {preserve}: descriptor {number} is not open")))
         }
@@ -120,7 +150,7 @@ fn make(
         bundle,
         begin,
         enter_root: if verb.no_pivot { EnterRoot::Move } else { EnterRoot::Pivot },
-        preserve_fds: verb.preserve_fds,
+        preserve_fds: preserved(verb),
         root: None,
         loopback: Loopback::Up,
         keyring: if verb.no_new_keyring { Keyring::Callers } else { Keyring::Own },

@@ -15,19 +15,24 @@ pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
     let signal = parse_signal(&verb.signal)?;
     let reach = if verb.all { Reach::All } else { Reach::First };
     if !verb.regex {
-        store.find(&verb.id)?.kill(signal, reach)?;
-        return Ok(0);
+        let killed = store.find(&verb.id)?.kill(signal, reach);
+        return killed.or_else(|error| none_is_all(reach, error)).map(|()| 0);
     }
     let mut errors = Vec::new();
     for id in matching(&verb.id, store)? {
         match store.get(&id).and_then(|container| container.kill(signal, reach)) {
             Ok(()) => {}
             // It has gone since the look at the list.
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotRunning) => {}
             Err(error) => errors.push(error),
         }
     }
     all_or(errors)
+}
+
+/// All processes of a container that has ended are none, which is no mistake, as with runc.
+fn none_is_all(reach: Reach, error: Error) -> Result<()> {
+    if reach == Reach::All && error.kind() == ErrorKind::NotRunning { Ok(()) } else { Err(error) }
 }
 
 /// The containers whose id a regular expression matches somewhere.

@@ -91,9 +91,15 @@ pub(crate) struct Restore {
     /// Accepted for runc's sake: palisade is no subreaper
     #[arg(long)]
     pub(crate) no_subreaper: bool,
+    /// Accepted for conmon's sake: keyrings are not in the images
+    #[arg(long)]
+    pub(crate) no_new_keyring: bool,
     /// Accepted for runc's sake: criu enters the root
     #[arg(long)]
     pub(crate) no_pivot: bool,
+    /// SELinux context of mounts (not supported by this version)
+    #[arg(long, value_name = "CONTEXT")]
+    pub(crate) lsm_mount_context: Option<String>,
     /// Profile of AppArmor or SELinux in place of that of the images
     #[arg(long, value_name = "TYPE:NAME")]
     pub(crate) lsm_profile: Option<String>,
