@@ -410,7 +410,7 @@ const UNSUPPORTED: &[Row] = &[
     (
         "rdt",
         |c| c["linux"]["intelRdt"] = json!({ "closID": "x" }),
-        "config.json: /linux/intelRdt: Intel RDT is not supported",
+        "config.json: /linux/intelRdt: no resctrl file system is mounted",
     ),
     ("net devices", |c| c["linux"]["netDevices"] = json!({ "a/b": {} }), "config.json: /linux/netDevices"),
     (

@@ -44,7 +44,11 @@ fn linux() -> Result<LinuxFeatures> {
         seccomp: Some(seccomp()),
         apparmor: Some(Enabled { enabled: Some(modules.apparmor) }),
         selinux: Some(Enabled { enabled: Some(modules.selinux) }),
-        intel_rdt: Some(IntelRdtFeatures { enabled: Some(false), ..IntelRdtFeatures::default() }),
+        intel_rdt: Some(IntelRdtFeatures {
+            enabled: Some(true),
+            schemata: Some(true),
+            monitoring: Some(true),
+        }),
         memory_policy: Some(memory_policy()),
         mount_extensions: Some(MountExtensions { idmap: Some(Enabled { enabled: Some(true) }) }),
         net_devices: Some(Enabled { enabled: Some(true) }),

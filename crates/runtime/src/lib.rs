@@ -26,6 +26,7 @@ mod launch;
 mod lifecycle;
 mod netlink;
 mod record;
+mod resctrl;
 mod scope;
 mod socket;
 mod statistics;

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::compile::Keyring;
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::id::ContainerId;
+use crate::resctrl::Owned;
 use crate::scope::Unit;
 
 /// The FIFO that `start` writes a byte to.
@@ -59,6 +60,9 @@ pub struct Record {
     /// Which session keyring its processes get.
     #[serde(default, skip_serializing_if = "Keyring::is_own")]
     pub keyring: Keyring,
+    /// What goes with it in resctrl.
+    #[serde(default, skip_serializing_if = "Owned::is_empty")]
+    pub resctrl: Owned,
 }
 
 impl Record {

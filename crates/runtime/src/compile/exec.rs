@@ -1,10 +1,12 @@
 //! A process beside the first one, for `exec`.
 
+use std::path::Path;
+
 use palisade_namespace::{Kind, Kinds, Rights};
-use palisade_oci::{MemoryPolicy, Personality, Process, Seccomp};
+use palisade_oci::{IntelRdt, MemoryPolicy, Personality, Process, Seccomp};
 
 use super::process::{self, ProcessPlan, Surroundings};
-use super::{Draft, Groups, Keyring, Violations, execution, launch, list, seccomp};
+use super::{Draft, Groups, Keyring, Violations, execution, launch, list, resctrl, seccomp};
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
@@ -27,6 +29,8 @@ pub struct ExecRequest<'a> {
     pub keyring: Keyring,
     /// The security modules that the process has labels of and that are there.
     pub modules: SecurityModules,
+    /// The container's class of service, with where resctrl is mounted.
+    pub intel_rdt: Option<(&'a IntelRdt, Option<&'a Path>)>,
     /// The container's first process.
     pub pid: i32,
     /// The kinds of namespace that the container has of its own or joined.
@@ -82,6 +86,11 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         schedule_beside(&mut draft, read.as_mut());
     }
     draft.beside("", HostOp::Record);
+    if let Some((rdt, root)) = request.intel_rdt
+        && let Some(assignment) = resctrl::read(&mut draft, rdt, request.id, root)
+    {
+        draft.beside("/linux/intelRdt", HostOp::AssignClass { assignment: assignment.joined() });
+    }
     process::plan_rlimits(&mut draft, request.process);
     draft.beside("", HostOp::Release { point });
     if !enters {

@@ -20,6 +20,7 @@ mod mounts;
 mod namespaces;
 mod process;
 pub(crate) mod properties;
+mod resctrl;
 mod scope;
 mod seccomp;
 mod unsupported;
@@ -156,6 +157,8 @@ pub struct Request<'a> {
     pub driver: Driver,
     /// The security modules that the process has labels of and that are there.
     pub modules: SecurityModules,
+    /// Where resctrl is mounted, for a configuration that asks for it.
+    pub resctrl: Option<PathBuf>,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.
@@ -298,6 +301,11 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
     }
     // Whoever finds the process on record takes the group for the container's and may kill all in it.
     draft.beside("", HostOp::Record);
+    if let Some(rdt) = &spec.linux.intel_rdt
+        && let Some(assignment) = resctrl::read(draft, rdt, request.id, request.resctrl.as_deref())
+    {
+        draft.beside("/linux/intelRdt", HostOp::AssignClass { assignment });
+    }
     if draft.plan.group.as_ref().is_some_and(|group| !group.settings.is_empty()) {
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }

@@ -16,10 +16,7 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
         }
     }
     let linux = &spec.linux;
-    for (present, name, what) in [
-        (linux.intel_rdt.is_some(), "intelRdt", "Intel RDT"),
-        (!linux.mount_label.is_empty(), "mountLabel", "a SELinux label"),
-    ] {
+    for (present, name, what) in [(!linux.mount_label.is_empty(), "mountLabel", "a SELinux label")] {
         if present {
             violations.unsupported(format!("/linux/{name}"), what);
         }

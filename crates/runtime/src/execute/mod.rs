@@ -27,6 +27,7 @@ use rustix::thread::CpuSet;
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
 use crate::plan::{DeviceMove, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step};
+use crate::resctrl::Owned;
 
 /// A process of a container.
 #[derive(Debug)]
@@ -93,6 +94,7 @@ pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Sta
         made_group: false,
         cpus: None,
         devices: None,
+        classes: Owned::default(),
         scope: None,
         surroundings,
     };
@@ -114,6 +116,8 @@ struct Host<'a> {
     cpus: Option<CpuSet>,
     /// The network devices that were moved into the container.
     devices: Option<Moved>,
+    /// What was made in resctrl.
+    classes: Owned,
     /// What systemd has made for this start.
     scope: Option<scope::Running>,
     process: Option<Process>,
@@ -216,6 +220,11 @@ impl Host<'_> {
                 Ok(())
             }
             HostOp::MoveDevices { devices } => self.move_devices(devices),
+            HostOp::AssignClass { assignment } => {
+                let pid = self.process()?.pid.as_raw_nonzero().get();
+                self.classes = assignment.apply(pid)?;
+                Ok(())
+            }
             HostOp::OffsetClocks { lines } => furnish::offset_clocks(self.process()?.pid, lines),
             HostOp::Record => {
                 let process = self.process.as_ref().ok_or_else(no_process)?;
@@ -473,6 +482,7 @@ impl Host<'_> {
                 let _reaped = reap(&process);
             }
         }
+        let _removed = self.classes.remove();
         if let (true, Some(group)) = (self.made_group, self.group.take()) {
             // The first error is the one to tell.
             let _removed = group.remove();

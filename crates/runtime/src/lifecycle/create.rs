@@ -18,6 +18,7 @@ use crate::id::ContainerId;
 use crate::labels::SecurityModules;
 use crate::plan::HookKind;
 use crate::record::{Draft, ProcessRecord, Record};
+use crate::resctrl;
 
 /// A configuration with the directory that its relative paths are of.
 #[derive(Debug, Clone)]
@@ -140,6 +141,7 @@ impl<'a> CreateRequest<'a> {
             loopback: self.loopback,
             keyring: self.keyring,
             driver: self.driver,
+            resctrl: self.bundle.spec.linux.intel_rdt.as_ref().and_then(|_| resctrl::find()),
             modules: self.bundle.spec.process.as_ref().map(SecurityModules::of).unwrap_or_default(),
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
@@ -266,5 +268,6 @@ pub(super) fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compil
         namespaces: names,
         owner: host.uid,
         keyring: request.keyring,
+        resctrl: compiled.plan.owned_classes(),
     }
 }

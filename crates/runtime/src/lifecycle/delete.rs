@@ -73,11 +73,13 @@ impl Container {
     /// # Errors
     /// What could not be removed.
     pub fn settle(&self, spec: &Spec, group: Option<Group>) -> Result<()> {
-        let Some(group) = group else { return Ok(()) };
-        if !dies_with_its_first(spec) {
-            group.kill(Signal::KILL)?;
+        if let Some(group) = group {
+            if !dies_with_its_first(spec) {
+                group.kill(Signal::KILL)?;
+            }
+            self.remove_group(group)?;
         }
-        self.remove_group(group)
+        self.record.resctrl.remove()
     }
 
     /// Removes the group, and the unit of systemd that it is of.
@@ -114,10 +116,12 @@ impl Container {
         }
         match group {
             // Before the process was on record, a unit of that name may be somebody else's; its own goes with the process.
-            Some(group) if self.process.is_none() => Ok(group.remove()?),
-            Some(group) => self.remove_group(group),
-            None => Ok(()),
+            Some(group) if self.process.is_none() => group.remove()?,
+            Some(group) => self.remove_group(group)?,
+            None => {}
         }
+        // They are made after the process is on record, and before that may be somebody else's.
+        if self.process.is_some() { self.record.resctrl.remove() } else { Ok(()) }
     }
 
     /// Kills the first process and all of the group, which also frees a frozen group to die.

@@ -60,12 +60,14 @@ impl Container {
         let pid = init.pid.as_raw_nonzero().get();
         let home = home::needs_home(options.process).then(|| find_home(pid, options.process)).flatten();
         let group = self.group()?;
+        let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| (rdt, crate::resctrl::find()));
         let request = ExecRequest {
             id: &self.record.id,
             personality: spec.linux.personality.as_ref(),
             memory_policy: spec.linux.memory_policy.as_ref(),
             keyring: self.record.keyring,
             modules: SecurityModules::of(options.process),
+            intel_rdt: rdt.as_ref().map(|(rdt, root)| (*rdt, root.as_deref())),
             process: options.process,
             seccomp: spec.linux.seccomp.as_ref(),
             pid,

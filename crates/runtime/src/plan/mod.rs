@@ -90,6 +90,15 @@ impl Plan {
         })
     }
 
+    /// What goes with the container in resctrl.
+    pub(crate) fn owned_classes(&self) -> crate::resctrl::Owned {
+        let assignment = self.beside.iter().find_map(|step| match &step.op {
+            HostOp::AssignClass { assignment } => Some(assignment),
+            _ => None,
+        });
+        assignment.map(crate::resctrl::Assignment::owned).unwrap_or_default()
+    }
+
     /// Tells whether the launch image goes on in another process than the one it was executed in.
     pub(crate) fn launch_forks(&self) -> bool {
         self.exec.iter().any(|step| matches!(step.op, ExecOp::Fork))
@@ -272,6 +281,11 @@ pub enum HostOp {
     MoveDevices {
         /// The devices.
         devices: Vec<DeviceMove>,
+    },
+    /// Puts the process into its class of service, which is made where that was asked for.
+    AssignClass {
+        /// The class.
+        assignment: crate::resctrl::Assignment,
     },
     /// Writes `/proc/PID/timens_offsets`, before anybody is in the new time namespace.
     OffsetClocks {

@@ -157,6 +157,13 @@ impl fmt::Display for HostOp {
                     .collect();
                 write!(f, "move network device {}", words.join(", "))
             }
+            Self::AssignClass { assignment } => {
+                write!(f, "join the class of service {}", assignment.directory.display())?;
+                if !assignment.schemata.is_empty() {
+                    write!(f, " of {}", assignment.schemata.join(" "))?;
+                }
+                if assignment.monitor.is_some() { f.write_str(" and a monitoring group") } else { Ok(()) }
+            }
             Self::OffsetClocks { lines } => {
                 write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
             }

@@ -5,6 +5,7 @@ use palisade_namespace::{IdKind, Kinds};
 use palisade_sys::schedule::Attributes;
 
 use super::{CallersGroups, DeviceMove, ExecOp, HostOp, InitOp, Plan, Slot, Text};
+use crate::resctrl::{Assignment, Class};
 
 impl Plan {
     /// The clone: a shell beside this one, whose number the commands after it use.
@@ -78,6 +79,7 @@ impl Plan {
                 };
                 devices.iter().flat_map(one).collect()
             }
+            HostOp::AssignClass { assignment } => assign_shell(assignment),
             HostOp::OffsetClocks { lines } => {
                 let lines = lines.trim_end().replace('\n', "\\n");
                 vec![format!("printf '{lines}\\n' > /proc/$init/timens_offsets")]
@@ -215,6 +217,23 @@ fn long_option(name: &str) -> &str {
 
 fn number(slot: Slot) -> usize {
     slot.0 + 3
+}
+
+fn assign_shell(assignment: &Assignment) -> Vec<String> {
+    let directory = assignment.directory.display();
+    let mut commands = Vec::new();
+    if assignment.class != Class::Existing {
+        commands.push(format!("mkdir {directory}"));
+    }
+    if !assignment.schemata.is_empty() {
+        let lines = assignment.schemata.join("\\n").replace('\'', "'\\''");
+        commands.push(format!("printf '{lines}\\n' > {directory}/schemata"));
+    }
+    commands.push(format!("echo $init > {directory}/tasks"));
+    if let Some(monitor) = &assignment.monitor {
+        commands.push(format!("mkdir {0} && echo $init > {0}/tasks", monitor.display()));
+    }
+    commands
 }
 
 fn run_on_shell(cpus: &[u64]) -> String {

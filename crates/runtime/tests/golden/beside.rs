@@ -36,6 +36,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         memory_policy: None,
         keyring: Keyring::Callers,
         modules: SecurityModules::default(),
+        intel_rdt: None,
         process,
         seccomp,
         pid: PID,

@@ -19,6 +19,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("terminal", &[Machine::V2]),
     ("names", &[Machine::V2]),
     ("execution", &[Machine::V2]),
+    ("intel-rdt", &[Machine::V2]),
     ("labels", &[Machine::V2]),
     ("net-devices", &[Machine::V2, Machine::User]),
     ("groups-kept", &[Machine::V2, Machine::User]),
@@ -66,6 +67,7 @@ pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         keyring: Keyring::Callers,
         driver: Driver::FileSystem,
         modules: SecurityModules::default(),
+        resctrl: Some("/sys/fs/resctrl".into()),
     }
 }
 

@@ -484,12 +484,28 @@ const OTHERS: &[Case] = &[
         ],
     ),
     (
-        r#"{"linux":{"intelRdt":{},"memoryPolicy":{"mode":"MPOL_BIND"},"personality":{"domain":"LINUX32","flags":["ADDR_NO_RANDOMIZE"]}}}"#,
+        r#"{"linux":{"memoryPolicy":{"mode":"MPOL_BIND"},"personality":{"domain":"LINUX32","flags":["ADDR_NO_RANDOMIZE"]}}}"#,
         V2,
         &[
-            "/linux/intelRdt: Intel RDT is not supported by this version of palisade",
             "/linux/personality/flags/0: \"ADDR_NO_RANDOMIZE\" is none of its flags; the specification names none",
             "/linux/memoryPolicy/nodes: MPOL_BIND takes at least one node",
+        ],
+    ),
+    (
+        r#"{"linux":{"intelRdt":{}}}"#,
+        V2,
+        &[
+            "/linux/intelRdt: no resctrl file system is mounted: mount -t resctrl resctrl /sys/fs/resctrl, where the CPU has it",
+        ],
+    ),
+    (
+        r#"{"linux":{"intelRdt":{"closID":"a/b","l3CacheSchema":"MB:0=1","memBwSchema":"MB:0=1\nL3:0=1","schemata":["x","y\nz"]}}}"#,
+        V2,
+        &[
+            "/linux/intelRdt/l3CacheSchema: \"MB:0=1\" does not begin with L3:",
+            "/linux/intelRdt/memBwSchema: it is more than one line",
+            "/linux/intelRdt/schemata/1: it is more than one line",
+            "/linux/intelRdt/closID: \"a/b\" is no name of a class",
         ],
     ),
     (
@@ -573,6 +589,7 @@ fn check(cases: &[Case]) {
         keyring: Keyring::Callers,
         driver: Driver::FileSystem,
         modules: SecurityModules::default(),
+        resctrl: None,
     };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {
