@@ -405,7 +405,7 @@ const UNSUPPORTED: &[Row] = &[
     (
         "mount labels",
         |c| c["linux"]["mountLabel"] = json!("x"),
-        "config.json: /linux/mountLabel: a SELinux label is not supported",
+        "config.json: /linux/mountLabel: this kernel runs without SELinux",
     ),
     (
         "rdt",

@@ -1,6 +1,6 @@
-//! Which security modules this kernel runs, for processes that are to have a label of one.
+//! Which security modules this kernel runs, for processes and mounts that are to have a label of one.
 
-use palisade_oci::Process;
+use palisade_oci::{Process, Spec};
 
 /// The file system type of selinuxfs, `SELINUX_MAGIC` of `linux/magic.h`.
 const SELINUX_MAGIC: u64 = 0xf97c_ff8c;
@@ -22,6 +22,14 @@ impl SecurityModules {
             apparmor: !process.apparmor_profile.is_empty() && has_apparmor(),
             selinux: !process.selinux_label.is_empty() && has_selinux(),
         }
+    }
+
+    /// Looks for those that a container's process or its mounts have a label of.
+    #[must_use]
+    pub fn of_container(spec: &Spec) -> Self {
+        let of_process = spec.process.as_ref().map(Self::of).unwrap_or_default();
+        let selinux = of_process.selinux || !spec.linux.mount_label.is_empty() && has_selinux();
+        Self { selinux, ..of_process }
     }
 
     /// Looks for all.

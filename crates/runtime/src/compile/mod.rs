@@ -155,7 +155,7 @@ pub struct Request<'a> {
     pub keyring: Keyring,
     /// Who makes the cgroup.
     pub driver: Driver,
-    /// The security modules that the process has labels of and that are there.
+    /// The security modules that the process or the mounts have labels of and that are there.
     pub modules: SecurityModules,
     /// Where resctrl is mounted, for a configuration that asks for it.
     pub resctrl: Option<PathBuf>,

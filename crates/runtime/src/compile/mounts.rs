@@ -1,6 +1,6 @@
 //! `mounts`.
 
-use palisade_mount::{Kind as Propagated, Mode, Op, Options, Propagation, Reach};
+use palisade_mount::{Kind as Propagated, Mode, Op, Options, Parameter, Propagation, Reach};
 use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
 
@@ -16,6 +16,12 @@ pub(super) struct Around<'a> {
     pub(super) host: Propagated,
 }
 
+/// Where in config.json a mount is, and what all new file systems get.
+struct Place<'a> {
+    pointer: &'a str,
+    label: Option<&'a Parameter>,
+}
+
 /// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
 /// cgroup namespace takes the present group as its root.
 pub(super) fn plan(
@@ -26,6 +32,7 @@ pub(super) fn plan(
     moves: Moves,
 ) {
     let mut moves = Some(moves);
+    let label = label(draft, spec, request);
     for (index, mount) in spec.mounts.iter().enumerate() {
         let pointer = format!("/mounts/{index}");
         let Some(options) = read_options(draft, &pointer, mount) else { continue };
@@ -38,7 +45,8 @@ pub(super) fn plan(
             }
             cgroup::plan_mount(draft, &pointer, mount, around.namespaces);
         } else {
-            plan_mount(draft, spec, request, &pointer, mount, options, around);
+            let place = Place { pointer: &pointer, label: label.as_ref() };
+            plan_mount(draft, spec, request, &place, mount, options, around);
         }
     }
     if let Some(moves) = moves {
@@ -58,11 +66,12 @@ fn plan_mount(
     draft: &mut Draft<'_>,
     spec: &Spec,
     request: &Request<'_>,
-    pointer: &str,
+    place: &Place<'_>,
     mount: &Mount,
     mut options: Options,
     around: &Around<'_>,
 ) {
+    let pointer = place.pointer;
     let binds = is_bind(mount, &options);
     if binds && mount.source.is_empty() {
         draft.violations.add(format!("{pointer}/source"), "it is missing: what is to be bound");
@@ -85,9 +94,45 @@ fn plan_mount(
             }
             push(draft, pointer.to_owned(), Op::Bind(bind));
         }
+        Ok(Op::Mount(mut file_system)) => {
+            if takes_label(&mount.kind) {
+                file_system.parameters.extend(place.label.cloned());
+            }
+            push(draft, pointer.to_owned(), Op::Mount(file_system));
+        }
         Ok(op) => push(draft, pointer.to_owned(), op),
         Err(error) => draft.violations.add(pointer, error),
     }
+}
+
+/// Reads which label the files of new file systems get, as a parameter of SELinux. Binds keep the labels of their files.
+fn label(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Parameter> {
+    const POINTER: &str = "/linux/mountLabel";
+    const CONTEXTS: [&str; 4] = ["context", "fscontext", "defcontext", "rootcontext"];
+    let label = spec.linux.mount_label.as_str();
+    if label.is_empty() {
+        return None;
+    }
+    if !request.modules.selinux {
+        draft.violations.add(POINTER, "this kernel runs without SELinux: leave it out here");
+    }
+    let kind = spec.annotations.get("run.oci.mount_context_type").map_or("context", String::as_str);
+    if !CONTEXTS.contains(&kind) {
+        let message = format!("{kind:?} is none of {}", CONTEXTS.join(", "));
+        draft.violations.add("/annotations/run.oci.mount_context_type", message);
+    }
+    match Parameter::string(kind, label) {
+        Ok(parameter) => Some(parameter),
+        Err(error) => {
+            draft.violations.add(POINTER, error);
+            None
+        }
+    }
+}
+
+/// What the kernel itself keeps in these has the labels of its policy.
+fn takes_label(kind: &str) -> bool {
+    !matches!(kind, "proc" | "sysfs" | "mqueue")
 }
 
 /// What the host has cloned stands to its source as a peer, where what init clones stands to it as all mounts of the

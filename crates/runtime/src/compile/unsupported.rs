@@ -15,12 +15,6 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
             violations.unsupported(format!("/{name}"), "a container of another platform");
         }
     }
-    let linux = &spec.linux;
-    for (present, name, what) in [(!linux.mount_label.is_empty(), "mountLabel", "a SELinux label")] {
-        if present {
-            violations.unsupported(format!("/linux/{name}"), what);
-        }
-    }
 }
 
 /// The specification promises that all 1.x versions are compatible.

@@ -142,7 +142,7 @@ impl<'a> CreateRequest<'a> {
             keyring: self.keyring,
             driver: self.driver,
             resctrl: self.bundle.spec.linux.intel_rdt.as_ref().and_then(|_| resctrl::find()),
-            modules: self.bundle.spec.process.as_ref().map(SecurityModules::of).unwrap_or_default(),
+            modules: SecurityModules::of_container(&self.bundle.spec),
         };
         let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));

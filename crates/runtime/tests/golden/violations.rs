@@ -168,11 +168,12 @@ const ROOT_AND_MOUNTS: &[Case] = &[
         ],
     ),
     (
-        r#"{"linux":{"rootfsPropagation":"rsharde","maskedPaths":["proc/kcore"],"readonlyPaths":["/ok","proc/sys"],"mountLabel":"x"}}"#,
+        r#"{"linux":{"rootfsPropagation":"rsharde","maskedPaths":["proc/kcore"],"readonlyPaths":["/ok","proc/sys"],"mountLabel":"x"},"annotations":{"run.oci.mount_context_type":"x"}}"#,
         V2,
         &[
-            "/linux/mountLabel: a SELinux label is not supported by this version of palisade",
             "/linux/rootfsPropagation: \"rsharde\" is none of shared, slave, private, unbindable and their r… forms",
+            "/linux/mountLabel: this kernel runs without SELinux: leave it out here",
+            "/annotations/run.oci.mount_context_type: \"x\" is none of context, fscontext, defcontext, rootcontext",
             "/linux/readonlyPaths/1: \"proc/sys\" is not an absolute path",
             "/linux/maskedPaths/0: \"proc/kcore\" is not an absolute path",
         ],
