@@ -79,6 +79,24 @@ fn exec_changes_what_its_options_say() {
 }
 
 #[test]
+fn limits_hold_for_an_exec_as_another_user() {
+    let case = case!();
+    if case.tier().privilege() != Privilege::Root {
+        skip!(case, "another user takes root");
+    }
+    let bundle = Bundle::script(&case, "sleep 1000").with(|config| {
+        config["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 99, "hard": 100 }]);
+    });
+    let container = Container::start(&case, &bundle);
+    for user in ["0", "1"] {
+        let call = case.palisade().args(["exec", "--user", user]).arg(container.id());
+        let said = call.args(["sh", "-c", "id -u; ulimit -n; ulimit -H -n"]).run().succeeded();
+        assert_eq!(said.stdout, format!("{user}\n99\n100\n"), "{said}");
+    }
+    container.remove();
+}
+
+#[test]
 fn exec_gives_the_exit_code_and_255_for_its_own_failures() {
     let case = case!();
     let bundle = Bundle::script(&case, "sleep 1000");

@@ -69,13 +69,9 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         home: request.home,
     };
     plan_cpus(&mut draft, request);
-    if request.process.oom_score_adj.is_some() {
-        process::plan_score(&mut draft, request.process);
-        draft.init("/process/oomScoreAdj", InitOp::Await { point: Point::Score });
-        draft.beside("", HostOp::Release { point: Point::Score });
-    }
-    join(&mut draft, request.pid, request.kinds, request.groups.of_caller());
     let enters = request.kinds.contains(Kind::Pid);
+    plan_before_rights_go(&mut draft, request.process, enters);
+    join(&mut draft, request.pid, request.kinds, request.groups.of_caller());
     plan_session(&mut draft, request.process, enters);
     let mut read = process::read_any(&mut draft, request.process, filter, &surroundings);
     // The record of the process has to be there before its program runs, and that process is the launch image's child
@@ -91,7 +87,9 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     {
         draft.beside("/linux/intelRdt", HostOp::AssignClass { assignment: assignment.joined() });
     }
-    process::plan_rlimits(&mut draft, request.process);
+    if !enters {
+        process::plan_rlimits(&mut draft, request.process);
+    }
     draft.beside("", HostOp::Release { point });
     if !enters {
         draft.init("", InitOp::Await { point });
@@ -108,6 +106,20 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     }
     let compiled = draft.finish(std::path::PathBuf::new(), None)?;
     Ok((compiled.plan, compiled.warnings))
+}
+
+/// Has the host set what it may only set of a process that is still its own user's. The launch image's child, where
+/// there is one, is somebody else's already, and has inherited it.
+fn plan_before_rights_go(draft: &mut Draft<'_>, process: &Process, enters: bool) {
+    let score = process.oom_score_adj.is_some().then_some("/process/oomScoreAdj");
+    let limits = (enters && !process.rlimits.is_empty()).then_some("/process/rlimits");
+    let Some(origin) = score.or(limits) else { return };
+    process::plan_score(draft, process);
+    if limits.is_some() {
+        process::plan_rlimits(draft, process);
+    }
+    draft.init(origin, InitOp::Await { point: Point::Score });
+    draft.beside("", HostOp::Release { point: Point::Score });
 }
 
 /// Goes into the group, from the CPUs of before to those of after. A group of the v2 tree is entered by the clone.
