@@ -27,5 +27,6 @@ mod refusals;
 mod scheduling;
 mod seccomp;
 mod security;
+mod subgroups;
 mod terminal;
 mod update;

@@ -73,6 +73,10 @@ impl Group {
         self.directories().any(|directory| is_there(&self.anchor, directory))
     }
 
+    pub(crate) fn is_there(&self, directory: &Directory) -> bool {
+        is_there(&self.anchor, directory)
+    }
+
     /// Returns the path of the group.
     pub fn path(&self) -> &GroupPath {
         &self.path

@@ -13,6 +13,7 @@ pub mod recipe;
 pub mod stats;
 pub mod watch;
 
+mod below;
 mod bpf;
 mod change;
 mod controller;
@@ -33,6 +34,7 @@ mod refusal;
 mod remove;
 mod setting;
 
+pub use below::{InvalidSubGroup, SubGroup};
 pub use controller::{Controller, Version};
 pub use error::{Error, ErrorKind};
 pub use freeze::FreezerState;

@@ -197,8 +197,13 @@ fn make_directory(
         }
     };
     match make_one(group, &directory.path, made) {
-        Ok(()) => Ok(()),
-        Err(Errno::EXIST) => refuse_occupied(group, directory, inhabitant),
+        // A group right below the root, where nothing is ever frozen, is made as it should be.
+        Ok(()) if ancestors(directory).nth(1).is_none() => Ok(()),
+        Ok(()) => refuse_frozen(group, directory),
+        Err(Errno::EXIST) => {
+            refuse_occupied(group, directory, inhabitant)?;
+            refuse_frozen(group, directory)
+        }
         Err(Errno::NOENT) => {
             // The mount point itself is there.
             for above in ancestors(directory).skip(1) {
@@ -207,7 +212,8 @@ fn make_directory(
                     Err(errno) => return Err(fail(above, errno)),
                 }
             }
-            make_one(group, &directory.path, made).map_err(|errno| fail(&directory.path, errno))
+            make_one(group, &directory.path, made).map_err(|errno| fail(&directory.path, errno))?;
+            refuse_frozen(group, directory)
         }
         Err(errno) => Err(fail(&directory.path, errno)),
     }
@@ -228,6 +234,29 @@ fn refuse_occupied(group: &Group, directory: &Directory, inhabitant: Option<Pid>
     let cause = format!("the group exists and holds {} processes, {first} the first of them", holders.len());
     Err(Error::text("make cgroup", group.full(&directory.path), cause, ErrorKind::Occupied)
         .with_hint("two containers must not share a group: choose another path or end those processes"))
+}
+
+/// A process that enters a frozen group stops at once, and whoever waits for it waits for ever.
+fn refuse_frozen(group: &Group, directory: &Directory) -> Result<(), Error> {
+    if !directory.controllers.contains(&Controller::Freezer) {
+        return Ok(());
+    }
+    let (file, frozen) = match directory.version {
+        Version::V1 => ("freezer.state", "FR"),
+        Version::V2 => ("cgroup.events", "frozen 1"),
+    };
+    let is_frozen = match group.read_raw(directory, file) {
+        Ok(text) => text.lines().any(|line| line.starts_with(frozen)),
+        // Kernels before 5.2 do not freeze v2 groups, nor does the root have the file.
+        Err(Errno::NOENT) => false,
+        Err(errno) => return Err(group.read_error(directory, file, errno)),
+    };
+    if !is_frozen {
+        return Ok(());
+    }
+    let cause = "it is frozen, or a group above it is";
+    Err(Error::text("enter cgroup", group.full(&directory.path), cause, ErrorKind::Occupied)
+        .with_hint("the container would never begin: thaw the group first, or choose another path"))
 }
 
 /// Enables what the group does not have yet, from the top of the tree down to the group's parent.

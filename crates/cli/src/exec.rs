@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use palisade_oci::Process as ProcessSpec;
-use palisade_runtime::{Container, Error, ExecOptions, Foreground, Host, Relay, Result, Store};
+use palisade_runtime::{Container, Error, ExecOptions, Foreground, Host, Paused, Relay, Result, Store};
 use palisade_sys::signal;
 
 use crate::arguments::Exec;
@@ -21,6 +21,8 @@ pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
     let nothing = open_null()?;
     let streams = [nothing.as_fd(), rustix::stdio::stdout(), rustix::stdio::stderr()];
     let options = ExecOptions {
+        groups: &[],
+        paused: Paused::Refuse,
         process: &process,
         preserve_fds: 0,
         record: &|_| Ok(()),

@@ -17,6 +17,8 @@ pub enum ErrorKind {
     ProgramMissing,
     /// The container's program cannot be executed.
     ProgramNotExecutable,
+    /// A v2 group can hold no process, as it has groups with controllers below it.
+    GroupBusy,
     /// A signal ended the work.
     Interrupted,
     /// Nobody reads standard output any more.

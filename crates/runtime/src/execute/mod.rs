@@ -335,7 +335,13 @@ impl Host<'_> {
         let spawned = clone::spawn(self.plan.clone.flags(), into, &mut || work.run()).map_err(|errno| {
             let kinds = self.plan.clone;
             let what = format!("clone3 with new namespaces {kinds}");
-            failure::hinted_kinds(Error::call(what, errno), errno)
+            match (errno, &self.group) {
+                (Errno::BUSY, Some(group)) => {
+                    let error = group.entrance_error(palisade_cgroup::Entrance::Clone, errno);
+                    Error::of(ErrorKind::GroupBusy, error.to_string())
+                }
+                _ => failure::hinted_kinds(Error::call(what, errno), errno),
+            }
         });
         let left = [self.leave_pid_namespace(), self.leave_cpus()];
         let spawned = spawned?;

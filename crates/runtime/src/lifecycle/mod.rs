@@ -23,7 +23,7 @@ use rustix::process::PidfdFlags;
 pub use create::{Bundle, CreateRequest, Created};
 pub use delete::Force;
 pub use events::Occurrence;
-pub use exec::{ExecOptions, Executed};
+pub use exec::{ExecOptions, Executed, Paused};
 pub use list::Store;
 pub use signal::{Reach, parse_signal};
 pub use wait::{End, Foreground, ran_out_of_memory};

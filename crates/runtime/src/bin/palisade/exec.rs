@@ -2,10 +2,11 @@
 
 use std::os::fd::AsFd;
 
+use palisade_cgroup::SubGroup;
 use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
 use palisade_runtime::{
-    Container, Error, ExecOptions, Executed, Foreground, Host, PidfdOf, Process, Relay, Result, Started,
-    Store, send_master, send_pidfd,
+    Container, Error, ExecOptions, Executed, Foreground, Host, Paused, PidfdOf, Process, Relay, Result,
+    Started, Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
 use rustix::io::retry_on_intr;
@@ -18,7 +19,6 @@ use crate::make::{check_descriptors, check_socket, write_pid};
 pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let container = store.find(&verb.id)?;
     check_descriptors(verb.preserve_fds)?;
-    check_supported(verb)?;
     let process = process(verb, &container)?;
     let terminal = process.terminal;
     check_socket(verb.console_socket.as_deref(), terminal)?;
@@ -37,9 +37,12 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
             None => Ok(()),
         }
     };
+    let groups = groups(verb)?;
     let options = ExecOptions {
         process: &process,
         preserve_fds: verb.preserve_fds,
+        groups: &groups,
+        paused: if verb.ignore_paused { Paused::Join } else { Paused::Refuse },
         record: &record,
         observe: None,
         signals: Some(signals.as_fd()),
@@ -61,14 +64,10 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     Ok(end.code())
 }
 
-fn check_supported(verb: &Exec) -> Result<()> {
-    let missing = [("--cgroup", !verb.cgroup.is_empty()), ("--ignore-paused", verb.ignore_paused)];
-    match missing.iter().find(|(_, is_asked)| *is_asked) {
-        Some((option, _)) => {
-            Err(Error::new(format!("{option} is not supported by this version of palisade")))
-        }
-        None => Ok(()),
-    }
+/// The groups below the container's.
+fn groups(verb: &Exec) -> Result<Vec<SubGroup>> {
+    let parse = |text: &String| text.parse().map_err(|error| Error::new(format!("--cgroup: {error}")));
+    verb.cgroup.iter().map(parse).collect()
 }
 
 /// Gives the terminal to whoever asked for it, or else relays it.

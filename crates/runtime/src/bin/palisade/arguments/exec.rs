@@ -57,10 +57,10 @@ pub(crate) struct Exec {
     /// Pass this many descriptors after stderr to the program
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) preserve_fds: u32,
-    /// Put the process into a group below the container's (not supported by this version)
+    /// Put the process into a group below the container's
     #[arg(long, value_name = "[CONTROLLER:]PATH")]
     pub(crate) cgroup: Vec<String>,
-    /// Do not refuse a paused container (not supported by this version)
+    /// Start in a paused container, too; the process begins when that is resumed
     #[arg(long)]
     pub(crate) ignore_paused: bool,
 }
