@@ -48,13 +48,16 @@ fn device_weight(draft: &mut Draft, site: Site, weights: &DeviceWeight) {
         let files = files.map(|(file, value)| file_value(file, value));
         draft.act(site, Knob::IoDeviceWeight, Action::WriteFirstPresent(files.into()));
     }
-    if let Some(leaf) = checked(draft, Knob::IoLeafWeight, weights.leaf_weight) {
+    if let Some(leaf) = checked(draft, Knob::IoDeviceWeight, weights.leaf_weight) {
         match site.version {
             Version::V1 => {
                 let value = format!("{device} {leaf}");
-                draft.write(site, Knob::IoLeafWeight, "blkio.leaf_weight_device", value);
+                draft.write(site, Knob::IoDeviceWeight, "blkio.leaf_weight_device", value);
             }
-            Version::V2 => draft.refuse_v1_only(Knob::IoLeafWeight, Controller::Io),
+            Version::V2 => {
+                let reason = "only cgroup v1 has a leaf weight; the io controller of this machine is on v2";
+                draft.refuse(Refusal::of(Knob::IoDeviceWeight, device, reason));
+            }
         }
     }
 }

@@ -18,11 +18,12 @@ pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Limits {
     limits.cpu = read_cpu(draft, &resources.cpu);
     let some = |list: &String| (!list.is_empty()).then(|| list.clone());
     limits.cpuset = model::Cpuset { cpus: some(&resources.cpu.cpus), mems: some(&resources.cpu.mems) };
-    limits.pids = resources.pids.limit.and_then(|limit| read_pids(draft, limit));
+    limits.pids = resources.pids.limit.and_then(|limit| read_pids(draft, &spec.version, limit));
     limits.io = read_io(draft, &resources.block_io);
     for huge in &resources.hugepage_limits {
         let limit = if huge.limit == u64::MAX { Limit::Max } else { Limit::Value(huge.limit) };
-        let entry = model::Hugetlb { limit: Some(limit), reserved: None };
+        // Reservations are what the limit is on, where the kernel counts them; faults are limited, too, as by runc.
+        let entry = model::Hugetlb { limit: Some(limit), reserved: Some(limit) };
         limits.hugetlb.insert(huge.page_size.clone(), entry);
     }
     limits.net_cls = resources.network.class_id.filter(|class| *class != 0);
@@ -50,7 +51,9 @@ fn signed(draft: &mut Draft<'_>, name: &str, value: Option<i64>) -> Option<Limit
     }
 }
 
-fn read_pids(draft: &mut Draft<'_>, value: i64) -> Option<Limit> {
+/// Reads the limit of processes. Since version 1.3 of the specification 0 is a limit; engines that write an older one
+/// mean by it that there is none.
+fn read_pids(draft: &mut Draft<'_>, version: &str, value: i64) -> Option<Limit> {
     /// The most that the kernel lets pids.max be, `PIDS_MAX` of kernel/cgroup/pids.c.
     const PIDS_MAX: i64 = 4 * 1024 * 1024;
     if value > PIDS_MAX {
@@ -59,6 +62,10 @@ fn read_pids(draft: &mut Draft<'_>, value: i64) -> Option<Limit> {
         );
         draft.violations.add(format!("{POINTER}/pids/limit"), message);
         return None;
+    }
+    let minor = version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    if value == 0 && minor.is_some_and(|minor| minor >= 3) {
+        return Some(Limit::Value(0));
     }
     signed(draft, "pids/limit", Some(value))
 }
@@ -109,6 +116,10 @@ fn read_io(draft: &mut Draft<'_>, io: &oci::BlockIo) -> model::Io {
         let place = format!("weightDevice/{index}");
         if let Some(device) = block_device(draft, &place, entry.major, entry.minor) {
             let (weight, leaf_weight) = (entry.weight, entry.leaf_weight);
+            if weight.is_none() && leaf_weight.is_none() {
+                let message = "neither weight nor leafWeight is given";
+                draft.violations.add(format!("{POINTER}/blockIO/{place}"), message);
+            }
             out.device_weights.push(model::DeviceWeight { device, weight, leaf_weight });
         }
     }

@@ -50,6 +50,8 @@ const CASES: &[(&str, &[Machine])] = &[
     ("resources-cpu", &Machine::ROOTS),
     ("resources-io", &Machine::ROOTS),
     ("resources-others", &Machine::ALL),
+    ("resources-no-processes", &[Machine::V2]),
+    ("resources-devices-unsaid", &Machine::ROOTS),
     ("resources-network", &Machine::ROOTS),
     ("resources-unified", &Machine::ROOTS),
 ];
