@@ -1,7 +1,9 @@
 //! Groups below a group.
 
+use crate::make::MODE;
 use crate::recipe::{Directory, join};
 use crate::{Controller, Error, ErrorKind, Group, GroupPath, InvalidPath, Version};
+use rustix::io::Errno;
 use std::str::FromStr;
 
 /// Names a group below another one, in the hierarchies of some controllers or in all.
@@ -59,6 +61,24 @@ impl Group {
         }
         let anchor = crate::group::open_anchor(&self.anchor_path)?;
         Ok(Self { anchor, anchor_path: self.anchor_path.clone(), path: self.path.clone(), places })
+    }
+
+    /// Makes a group below this one, in each hierarchy that this one is in; it may be there.
+    ///
+    /// # Errors
+    /// Names the directory that could not be made.
+    pub fn make_below(&self, path: &GroupPath) -> Result<Self, Error> {
+        for place in self.directories() {
+            let mut directory = place.path.clone();
+            for part in path.relative().split('/') {
+                directory = join(&directory, part);
+                match rustix::fs::mkdirat(&self.anchor, directory.as_str(), MODE) {
+                    Ok(()) | Err(Errno::EXIST) => {}
+                    Err(errno) => return Err(Error::call("mkdir", self.full(&directory), errno)),
+                }
+            }
+        }
+        self.below(&[SubGroup { controllers: Vec::new(), path: path.clone() }])
     }
 
     fn not_below(&self, choice: &SubGroup) -> Error {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 /// The mode of a new directory, less the umask.
-const MODE: Mode = Mode::from_raw_mode(0o755);
+pub(crate) const MODE: Mode = Mode::from_raw_mode(0o755);
 
 /// The directories that were made here, in that order, from the anchor.
 #[derive(Default)]

@@ -233,6 +233,20 @@ impl Recipe {
         self.setting_commands(self.settings.iter()).collect()
     }
 
+    /// Returns the commands that make a group below this one, give it to `owner` and move a process into it.
+    pub fn delegating_commands(&self, below: &GroupPath, owner: Option<(u32, u32)>) -> Vec<String> {
+        let of_one = |directory: &Directory| {
+            let path = join(&directory.path, below.relative());
+            let mut commands = vec![format!("mkdir -p {}", self.at(&path))];
+            commands.extend(
+                owner.map(|(uid, gid)| format!("chown {uid}:{gid} {0} {0}/cgroup.*", self.at(&path))),
+            );
+            commands.push(format!("echo $init > {}", self.at(&join(&path, "cgroup.procs"))));
+            commands
+        };
+        self.directories.iter().flat_map(of_one).collect()
+    }
+
     fn setting_commands<'a>(
         &'a self,
         settings: impl Iterator<Item = &'a Setting>,

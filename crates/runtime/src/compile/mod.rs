@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod cgroup;
+mod delegate;
 mod devices;
 mod exec;
 mod execution;
@@ -35,6 +36,7 @@ use palisade_oci::Spec;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use capabilities::names as capability_names;
+pub(crate) use delegate::ANNOTATION as DELEGATE;
 pub use exec::{ExecRequest, exec};
 pub use hook::hook;
 pub(crate) use limits::field as limit_field;
@@ -188,6 +190,7 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     let group = group::plan(&mut draft, spec, request);
     let mut moves = namespaces::plan(&mut draft, spec, &namespaces);
     furnish::plan(&mut draft, spec, &namespaces, &mut moves);
+    let delegation = delegate::plan(&mut draft, spec, &namespaces, &mut moves);
     let process = process::read(&mut draft, spec, &namespaces, request);
 
     if group::joins_v1(&draft) && group::joins_at_once(&namespaces) {
@@ -199,7 +202,7 @@ pub fn container(spec: &Spec, host: &Host, request: &Request<'_>) -> Result<Comp
     if let Some(process) = process {
         process::plan_late(&mut draft, process, spec, request);
     }
-    plan_host(&mut draft, spec, request, &namespaces);
+    plan_host(&mut draft, spec, request, &namespaces, delegation);
     draft.finish(root, group)
 }
 
@@ -270,7 +273,13 @@ impl<'a> Draft<'a> {
 ///
 /// The v1 directories are made while init mounts, unless it joins them at once; a v2 group has to be there before the
 /// clone, unless it is systemd that makes it, which has to be given the process.
-fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespaces: &Namespaces) {
+fn plan_host(
+    draft: &mut Draft<'_>,
+    spec: &Spec,
+    request: &Request<'_>,
+    namespaces: &Namespaces,
+    delegation: Option<HostOp>,
+) {
     let by_systemd = draft.scope.is_some();
     let has =
         |version| !by_systemd && draft.plan.group.as_ref().is_some_and(|group| group.has_version(version));
@@ -310,6 +319,7 @@ fn plan_host(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, namespac
         draft.beside("/linux/resources", HostOp::LimitGroup);
     }
     draft.beside("", HostOp::Release { point: Point::Group });
+    delegate::plan_host(draft, delegation);
     let before_root = hooks_before_root(spec);
     plan_hooks(draft, Point::Hooks, &before_root);
     if runs_start_hooks(spec, request) {

@@ -18,7 +18,7 @@ use palisade_cgroup::{Group, Version};
 use palisade_namespace as namespace;
 use palisade_sys::clone;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, PidfdFlags, Rlimit, Signal, WaitId, WaitIdOptions};
@@ -198,6 +198,15 @@ impl Host<'_> {
                 (Some(recipe), Some(group)) => group.apply_limits(recipe).map_err(failure::of_limit),
                 _ => Ok(()),
             },
+            HostOp::Delegate { path, owner } => {
+                let group =
+                    self.group.as_ref().ok_or_else(|| Error::new("there is no cgroup to delegate"))?;
+                let below = group.make_below(path)?;
+                if let Some((uid, gid)) = owner {
+                    below.delegate(Uid::from_raw(*uid), Gid::from_raw(*gid))?;
+                }
+                Ok(below.attach(self.process()?.pid)?)
+            }
             HostOp::MapIds { maps, method } => {
                 let process = self.process()?;
                 let pid = process.pid.as_raw_nonzero().get().unsigned_abs();

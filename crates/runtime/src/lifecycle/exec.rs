@@ -71,5 +71,103 @@ impl Container {
         let init = self.open_process()?;
         let pid = init.pid.as_raw_nonzero().get();
         let home = home::needs_home(options.process).then(|| find_home(pid, options.process)).flatten();
-        let group = self.joined(&options)?;
+        let group = self.joined(pid, &options)?;
         let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| (rdt, crate::resctrl::find()));
+        let request = ExecRequest {
+            id: &self.record.id,
+            personality: spec.linux.personality.as_ref(),
+            memory_policy: spec.linux.memory_policy.as_ref(),
+            keyring: self.record.keyring,
+            modules: SecurityModules::of(options.process),
+            intel_rdt: rdt.as_ref().map(|(rdt, root)| (*rdt, root.as_deref())),
+            process: options.process,
+            seccomp: spec.linux.seccomp.as_ref(),
+            pid,
+            kinds: self.record.kinds(),
+            in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
+            groups: groups(pid).heeding(&self.record.annotations),
+            home: home.as_deref(),
+            preserve_fds: options.preserve_fds,
+        };
+        let (plan, warnings) = compile::exec(host, &request)?;
+        let surroundings = |group| Surroundings {
+            record: options.record,
+            hooks: &|_, _| Ok(()),
+            observe: options.observe,
+            signals: options.signals,
+            directory: None,
+            group,
+            stdio: options.stdio,
+        };
+        let started = match execute(&plan, surroundings(group)) {
+            // A container that has made groups below its own, for controllers, can have no process in its own.
+            Err(error) if error.kind() == ErrorKind::GroupBusy && options.groups.is_empty() => {
+                match self.group_of_first(pid)? {
+                    Some(group) => execute(&plan, surroundings(Some(group)))?,
+                    None => return Err(error),
+                }
+            }
+            started => started?,
+        };
+        Ok(Executed { started, warnings })
+    }
+
+    fn paused(&self) -> Error {
+        Error::new(format!("cannot exec in container {}: it is paused", self.record.id))
+            .hint("resume it first; with --ignore-paused the process begins when that is done")
+    }
+
+    /// The group that the process joins.
+    fn joined(&self, pid: i32, options: &ExecOptions<'_>) -> Result<Option<Group>> {
+        let group = match self.group()? {
+            // What was delegated to the container's processes is theirs to divide, as long as none is outside.
+            group if options.groups.is_empty() && self.record.annotations.contains_key(compile::DELEGATE) => {
+                return Ok(self.group_of_first(pid)?.or(group));
+            }
+            group if options.groups.is_empty() => return Ok(group),
+            Some(group) => group.below(options.groups)?,
+            None => {
+                let message = format!("container {} has no cgroup", self.record.id);
+                return Err(Error::new(message).hint("so there is none below it"));
+            }
+        };
+        if options.paused == Paused::Refuse && group.freezer_state()? != FreezerState::Thawed {
+            return Err(self.paused());
+        }
+        Ok(Some(group))
+    }
+
+    /// The group below the container's that its first process is in; none where it is in no such v2 group.
+    fn group_of_first(&self, pid: i32) -> Result<Option<Group>> {
+        let (Some(own), Some(group)) = (&self.record.cgroup, self.group()?) else { return Ok(None) };
+        let path = format!("/proc/{pid}/cgroup");
+        let table = std::fs::read_to_string(&path).during(format_args!("read {path}"))?;
+        let now = table.lines().find_map(|line| line.strip_prefix("0::"));
+        let below = now.and_then(|now| now.strip_prefix(own.as_str())).filter(|below| below.starts_with('/'));
+        let Some(path) = below.and_then(|below| GroupPath::new(below).ok()) else { return Ok(None) };
+        Ok(Some(group.below(&[SubGroup { controllers: Vec::new(), path }])?))
+    }
+
+    /// The process section of the container's configuration, as the pattern of one for `exec`.
+    ///
+    /// # Errors
+    /// The kept configuration cannot be read.
+    pub fn process_pattern(&self) -> Result<ProcessSpec> {
+        let spec = self.directory.config()?;
+        spec.process.ok_or_else(|| Error::new("the container's configuration has no process"))
+    }
+}
+
+/// Reads whether the user namespace of a process allows `setgroups(2)`, `user_namespaces(7)`.
+fn groups(pid: i32) -> Groups {
+    match std::fs::read_to_string(format!("/proc/{pid}/setgroups")) {
+        Ok(word) if word.trim() != "deny" => Groups::Configured,
+        // A process that has gone meanwhile is told of where it is joined.
+        _ => Groups::Forbidden,
+    }
+}
+
+fn find_home(pid: i32, process: &ProcessSpec) -> Option<String> {
+    let root = open_directory(Path::new(&format!("/proc/{pid}/root"))).ok()?;
+    Some(home::find(root.as_fd(), process.user.uid))
+}

@@ -78,6 +78,8 @@ pub enum Point {
     Entered,
     /// The new namespaces are furnished.
     Namespaces,
+    /// The process is in the group that is delegated to it.
+    Delegation,
 }
 
 impl Plan {
@@ -116,8 +118,16 @@ impl Plan {
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::IdMaps, Self::Group, Self::Hooks, Self::Start, Self::Score, Self::Entered, Self::Namespaces];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::IdMaps,
+        Self::Group,
+        Self::Hooks,
+        Self::Start,
+        Self::Score,
+        Self::Entered,
+        Self::Namespaces,
+        Self::Delegation,
+    ];
 }
 
 /// The six kinds of hook, config.md#posix-platform-hooks.
@@ -242,6 +252,13 @@ pub enum HostOp {
     },
     /// Writes the cgroup's limits.
     LimitGroup,
+    /// Makes a group below the container's own, gives it to the container's root, and moves the process into it.
+    Delegate {
+        /// Its path from the container's own.
+        path: palisade_cgroup::GroupPath,
+        /// The user and the group that own it, where they are not the caller's.
+        owner: Option<(u32, u32)>,
+    },
     /// Writes the process's id maps.
     MapIds {
         /// The maps.

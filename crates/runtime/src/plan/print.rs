@@ -116,6 +116,7 @@ impl fmt::Display for Point {
             Self::Group => "cgroup and record",
             Self::Score => "the OOM score",
             Self::Namespaces => "what is in the new namespaces",
+            Self::Delegation => "the group below its own",
             Self::Hooks => "the hooks",
             Self::Start => "the hooks before the start",
             Self::Entered => "its record",
@@ -138,6 +139,7 @@ impl fmt::Display for HostOp {
             Self::EnterGroup => f.write_str("enter the cgroup"),
             Self::AttachToUnit { unit, .. } => write!(f, "move into {unit}"),
             Self::LimitGroup => f.write_str("limit the cgroup"),
+            Self::Delegate { path, .. } => write!(f, "delegate the cgroup {} below it", path.as_str()),
             Self::MapIds { method, .. } => write!(f, "write the id maps ({method})"),
             Self::LimitResources { limits } => {
                 let names: Vec<&str> = limits.iter().map(|limit| limit.name).collect();

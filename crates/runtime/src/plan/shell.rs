@@ -47,6 +47,9 @@ impl Plan {
             HostOp::EnterGroup => self.group.as_ref().map(Recipe::entering_commands).unwrap_or_default(),
             HostOp::AttachToUnit { unit, below } => vec![unit.attach_shell(below)],
             HostOp::LimitGroup => self.group.as_ref().map(Recipe::limiting_commands).unwrap_or_default(),
+            HostOp::Delegate { path, owner } => {
+                self.group.as_ref().map(|group| group.delegating_commands(path, *owner)).unwrap_or_default()
+            }
             HostOp::MapIds { maps, .. } => {
                 let one = |kind, file: &str| {
                     format!(

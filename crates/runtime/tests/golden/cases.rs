@@ -50,6 +50,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("resources-cpu", &Machine::ROOTS),
     ("resources-io", &Machine::ROOTS),
     ("resources-others", &Machine::ALL),
+    ("cgroup-delegated", &[Machine::V2, Machine::V1, Machine::User]),
     ("resources-no-processes", &[Machine::V2]),
     ("resources-devices-unsaid", &Machine::ROOTS),
     ("resources-network", &Machine::ROOTS),
