@@ -202,3 +202,37 @@ fn exec_follows_a_container_that_has_moved_for_its_controllers() {
     assert_eq!(container.shell("cat /proc/self/cgroup"), "0::/init");
     container.remove();
 }
+
+#[test]
+fn a_delegated_group_holds_the_containers_processes() {
+    let case = case!();
+    let script = "cat /proc/self/cgroup && mkdir /sys/fs/cgroup/payload/own && \
+                  echo $$ > /sys/fs/cgroup/payload/own/cgroup.procs && cat /proc/self/cgroup; : > /ready; sleep 1000";
+    let bundle = Bundle::script(&case, script).with(|config| {
+        config["annotations"] = json!({ "run.oci.delegate-cgroup": "payload" });
+        let mounts = config["mounts"].as_array_mut().expect("a list");
+        mounts.push(json!({ "destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": ["rw"] }));
+    });
+    if !matches!(case.tier(), Tier::Vm(Cgroups::V2, _)) {
+        let line = bundle.refusal(&case);
+        assert!(line.starts_with("config.json: /annotations/run.oci.delegate-cgroup: "), "{line}");
+        return;
+    }
+    if !group::can_make() {
+        skip!(case, "no cgroup");
+    }
+    let container = Container::start(&case, &bundle);
+    let ready = bundle.rootfs().join("ready");
+    wait_until("the container has looked", || ready.exists());
+    assert_eq!(container.shell("cat /proc/self/cgroup"), "0::/payload/own");
+    let own = group::of(container.pid(), "pids").expect("the pids controller");
+    assert!(own.ends_with("payload/own"), "{}", own.display());
+    container.remove();
+    for wrong in ["..", "/", "a/../../b"] {
+        let bundle = bundle.variant(&case, |config| {
+            config["annotations"] = json!({ "run.oci.delegate-cgroup": wrong });
+        });
+        let line = bundle.refusal(&case);
+        assert!(line.starts_with("config.json: /annotations/run.oci.delegate-cgroup: "), "{wrong}: {line}");
+    }
+}
