@@ -193,3 +193,51 @@ fn clocks_are_set_ahead_in_a_new_time_namespace() {
     assert!(line.starts_with("/linux/timeOffsets: write boottime -2000000000 0 to /proc/"), "{line}");
     assert!(line.contains("ERANGE"), "{line}");
 }
+
+#[test]
+fn mount_and_time_namespaces_are_joined_by_path_and_of_the_wrong_kind_refused() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "what it joins belongs to another user namespace");
+    }
+    let bundle = Bundle::script(&case, "sleep 1000");
+    let other =
+        case.program(palisade_tests::bundle::busybox()).args(["unshare", "-m", "sleep", "1000"]).spawn();
+    let mounts = format!("/proc/{}/ns/mnt", other.pid().as_raw_nonzero());
+    palisade_tests::container::wait_until("it has mounts of its own", || {
+        fs::read_link(&mounts).is_ok_and(|link| link.display().to_string() != own("mnt"))
+    });
+    let timed = Container::start(
+        &case,
+        &bundle.variant(&case, |config| {
+            list(config).push(json!({ "type": "time" }));
+            config["linux"]["timeOffsets"] = json!({ "boottime": { "secs": 1_000_000 } });
+        }),
+    );
+    let clock = format!("/proc/{}/ns/time", timed.pid());
+    let join = |kind: &str, path: &str| {
+        let script = "readlink /proc/self/ns/mnt; readlink /proc/self/ns/time";
+        bundle.with_script(&case, script).with(|config| {
+            list(config).retain(|one| one["type"] != kind);
+            list(config).push(json!({ "type": kind, "path": path }));
+        })
+    };
+    for (kind, path) in [("mount", &mounts), ("time", &clock)] {
+        let wanted = fs::read_link(path).expect("a namespace").display().to_string();
+        let said = join(kind, path).output(&case);
+        assert!(said.lines().any(|line| line == wanted), "{kind}: {said}");
+    }
+    let offsets = join("time", &clock).with(|config| {
+        config["linux"]["timeOffsets"] = json!({ "boottime": { "secs": 1 } });
+    });
+    let said = offsets.run(&case).refusal_line().expect("a refusal");
+    assert_eq!(said, "config.json: /linux/timeOffsets: it needs a new time namespace in /linux/namespaces");
+    for kind in ["mount", "network", "ipc", "uts", "pid", "cgroup", "user"] {
+        let said = join(kind, &clock).run(&case);
+        let line = said.refusal_line().unwrap_or_else(|wrong| panic!("{kind}: {wrong}: {said}"));
+        assert!(line.contains("it is a namespace of kind time"), "{kind}: {line}");
+    }
+    timed.remove();
+    other.signal(rustix::process::Signal::KILL);
+    assert_eq!(other.wait().code(), 137);
+}

@@ -19,6 +19,17 @@ fn exists(case: &Case, name: &str) -> bool {
     ip(case, &format!("link show dev {name}")).status.success()
 }
 
+/// Devices that are gone at the end of the test, wherever it ends.
+struct Devices<'a>(&'a Case, [String; 2]);
+
+impl Drop for Devices<'_> {
+    fn drop(&mut self) {
+        for name in self.1.iter().filter(|name| exists(self.0, name)) {
+            let _said = ip(self.0, &format!("link del {name}"));
+        }
+    }
+}
+
 /// Names that no other run uses, of at most 15 bytes.
 fn names(case: &Case) -> [String; 2] {
     [0, 1].map(|number| {
@@ -32,12 +43,13 @@ fn a_device_moves_in_with_its_addresses_and_is_up() {
     if case.tier().privilege() == Privilege::Ordinary {
         skip!(case, "an ordinary user has no devices to give");
     }
-    let [first, second] = names(&case);
+    let devices = Devices(&case, names(&case));
+    let [first, second] = devices.1.clone();
     if make(&case, &first).and_then(|()| make(&case, &second)).is_none() {
         skip!(case, "the kernel makes no devices to try it with");
     }
     for command in [
-        format!("link set dev {first} mtu 1234 up"),
+        format!("link set dev {first} mtu 1345 up"),
         format!("addr add 10.77.0.1/24 dev {first}"),
         format!("addr add 10.77.1.1/30 dev {first}"),
         format!("addr add fd77::1/64 dev {first}"),
@@ -50,7 +62,7 @@ fn a_device_moves_in_with_its_addresses_and_is_up() {
     });
     let container = Container::start(&case, &bundle);
     let said = container.shell("ip addr show dev inner; ip link show dev net0");
-    assert!(said.contains(",UP") && said.contains("mtu 1234"), "{said}");
+    assert!(said.contains(",UP") && said.contains("mtu 1345"), "{said}");
     for address in ["10.77.0.1/24", "10.77.1.1/30", "fd77::1/64"] {
         assert_eq!(said.matches(address).count(), 1, "{address}: {said}");
     }
@@ -66,7 +78,8 @@ fn a_start_that_fails_gives_the_device_back() {
     if case.tier().privilege() == Privilege::Ordinary {
         skip!(case, "an ordinary user has no devices to give");
     }
-    let [first, second] = names(&case);
+    let devices = Devices(&case, names(&case));
+    let [first, second] = devices.1.clone();
     if make(&case, &first).is_none() {
         skip!(case, "the kernel makes no devices to try it with");
     }
@@ -92,5 +105,4 @@ fn a_start_that_fails_gives_the_device_back() {
     };
     let after = ip(&case, &format!("addr show dev {first}")).succeeded().stdout;
     assert_eq!(strip(&after), strip(&before), "as it was");
-    ip(&case, &format!("link del {first}")).succeeded();
 }

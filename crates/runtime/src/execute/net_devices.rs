@@ -87,19 +87,16 @@ impl Moved {
         let request = Request::new(RTM_NEWLINK, 0, &header)
             .attribute(IFLA_NET_NS_FD, &namespace.as_raw_fd().to_ne_bytes())
             .text(IFLA_IFNAME, &device.inside);
-        self.home.ask(request).map_err(|errno| {
-            let error = Error::call(format_args!("move {name} in as {}", device.inside), errno);
-            match errno {
-                Errno::EXIST => error.hint("the container has a device of that name"),
-                Errno::INVAL => error.hint("devices of its kind stay where they are, or it is there already"),
-                _ => error,
-            }
-        })?;
-        // The kernel may have given it another number and, of a template, another name.
+        let outcome = self.home.ask(request);
+        // The kernel may have given it another number and, of a template, another name; and where it could not be
+        // renamed it has moved nevertheless.
         let after = indices(&self.inside)?;
-        let index = after.into_iter().find(|index| !before.contains(index)).ok_or_else(no_answer)?;
+        let there = after.into_iter().find(|index| !before.contains(index));
         let was_up = flags & IFF_UP != 0;
-        self.devices.push(Device { name: name.clone(), index, was_up, addresses });
+        let moved = |index| Device { name: name.clone(), index, was_up, addresses };
+        self.devices.extend(there.map(moved));
+        outcome.map_err(|errno| refusal(device, errno))?;
+        let index = there.ok_or_else(no_answer)?;
         let Some(device) = self.devices.last() else { return Ok(()) };
         furnish(&self.inside, index, device).map_err(|error| error.context(name))?;
         switch_on(&self.inside, index).map_err(|error| error.context(name))
@@ -137,6 +134,16 @@ impl Moved {
             Address { header: header.to_vec(), attributes }
         });
         Ok(kept.collect())
+    }
+}
+
+/// Words that a device could not be moved.
+fn refusal(device: &DeviceMove, errno: Errno) -> Error {
+    let error = Error::call(format_args!("move {} in as {}", device.name, device.inside), errno);
+    match errno {
+        Errno::EXIST => error.hint("the container has a device of that name"),
+        Errno::INVAL => error.hint("devices of its kind stay where they are, or it is there already"),
+        _ => error,
     }
 }
 
