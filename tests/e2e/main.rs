@@ -19,6 +19,7 @@ mod mounts;
 mod namespaces;
 mod net_devices;
 mod nodes;
+mod old_kernels;
 mod place;
 mod places;
 mod process;

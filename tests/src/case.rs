@@ -138,7 +138,9 @@ impl Case {
     /// Prepares a call of `palisade` whose state is kept in the scratch directory.
     #[must_use]
     pub fn palisade(&self) -> Invocation<'_> {
-        Invocation::new(self, &self.palisade_path()).arg("--root").arg(self.state())
+        let without = std::env::var("PALISADE_WITHOUT").unwrap_or_default();
+        let without: Vec<&str> = without.split_whitespace().collect();
+        Invocation::new(self, &self.palisade_path()).without(&without).arg("--root").arg(self.state())
     }
 
     /// Where the program `palisade` is, for a test that has to call it in a way of its own.

@@ -50,6 +50,12 @@ pub fn has_unified(controller: &str) -> bool {
     controllers.split_whitespace().any(|one| one == controller)
 }
 
+/// Tells whether there is a v2 tree.
+#[must_use]
+pub fn has_tree() -> bool {
+    mount_of(None).is_some()
+}
+
 /// Reads a file of a process's group; none where the controller has no home.
 ///
 /// # Panics

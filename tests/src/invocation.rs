@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::case::{Case, check_interrupt};
 use crate::leak::reap_adopted;
+use crate::pretence;
 
 /// How long a call may take where the test says nothing else; an emulated machine is some ten times slower.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -34,6 +36,7 @@ pub struct Invocation<'a> {
     command: Command,
     limit: Duration,
     input: Vec<u8>,
+    without: Vec<String>,
 }
 
 /// A program that runs.
@@ -61,7 +64,7 @@ pub struct Finished {
 
 impl<'a> Invocation<'a> {
     pub(crate) fn new(case: &'a Case, program: &Path) -> Self {
-        Self { case, command: Command::new(program), limit: LIMIT, input: Vec::new() }
+        Self { case, command: Command::new(program), limit: LIMIT, input: Vec::new(), without: Vec::new() }
     }
 
     /// Adds an argument.
@@ -99,6 +102,13 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// Pretends that the kernel does not have these calls, by the names that [`crate::pretence`] knows.
+    #[must_use]
+    pub fn without(mut self, calls: &[&str]) -> Self {
+        self.without.extend(calls.iter().map(|call| (*call).to_owned()));
+        self
+    }
+
     /// Sets how long the program may run.
     #[must_use]
     pub fn limit(mut self, limit: Duration) -> Self {
@@ -122,9 +132,21 @@ impl<'a> Invocation<'a> {
         let open = |path: &Path| File::create(path).expect("create a file for output");
         self.command.stdin(File::open(&stdin).map(Stdio::from).expect("open what the program reads"));
         self.command.stdout(open(&stdout)).stderr(open(&stderr));
+        let old_kernel = (!self.without.is_empty()).then(|| pretence::image(&self.command, &self.without));
         let program = self.command.get_program().to_string_lossy().into_owned();
         let arguments = self.command.get_args().map(OsStr::to_string_lossy);
         let words = std::iter::once(program.as_str().into()).chain(arguments).collect::<Vec<_>>().join(" ");
+        if let Some(image) = &old_kernel {
+            // The child opens it before the exec closes it, and all that it needs is in it.
+            let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
+            if let Some(directory) = self.command.get_current_dir() {
+                command.current_dir(directory);
+            }
+            let [stdin, stdout, stderr] =
+                [&stdin, &stdout, &stderr].map(|path| File::options().read(true).append(true).open(path));
+            command.stdin(stdin.expect("open")).stdout(stdout.expect("open")).stderr(stderr.expect("open"));
+            self.command = command;
+        }
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         let child = self.command.spawn().unwrap_or_else(|error| panic!("execute {words}: {error}"));
         started.push(Pid::from_child(&child));

@@ -87,7 +87,7 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
 
 fn build(fuzz: &Path) -> Result<()> {
     let status = Command::new(cargo())
-        .args(["build", "--release", "--bins", "--locked", "--target", "x86_64-unknown-linux-gnu"])
+        .args(["build", "--release", "--bins", "--target", "x86_64-unknown-linux-gnu"])
         .arg("--manifest-path")
         .arg(fuzz.join("Cargo.toml"))
         // Takes the place of the flags of the workspace: the runtime of the fuzzer is not linked statically.

@@ -132,7 +132,7 @@ const fn order_hint(errno: Errno) -> &'static str {
 
 fn general_hint(failure: &Failure) -> Option<&'static str> {
     match (failure.step, failure.errno) {
-        (_, Errno::NOSYS) => Some("needs Linux 5.12"),
+        (step, Errno::NOSYS) => palisade_sys::oldest::needed(step.name(), Errno::NOSYS),
         (Step::OpenAt2, Errno::LOOP) => Some("too many or forbidden symbolic links"),
         (Step::MkdirAt | Step::OpenAt | Step::MknodAt | Step::SymlinkAt, Errno::ROFS) => {
             Some("the target does not exist and the root is read-only")
@@ -210,7 +210,7 @@ mod tests {
                 "rbind",
             ),
             (mount("tmpfs", "/x"), Step::MkdirAt, Errno::ROFS, "tmpfs on /x: mkdirat: EROFS", "read-only"),
-            (mount("tmpfs", "/x"), Step::OpenAt2, Errno::NOSYS, "tmpfs on /x: openat2: ENOSYS", "Linux 5.12"),
+            (mount("tmpfs", "/x"), Step::OpenAt2, Errno::NOSYS, "tmpfs on /x: openat2: ENOSYS", "Linux 5.6"),
             (
                 node,
                 Step::CheckDevice,

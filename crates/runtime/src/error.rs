@@ -53,7 +53,12 @@ impl Error {
     /// Makes an error of a failed system call: `open /x: EPERM (operation not permitted)`.
     #[must_use]
     pub fn call(what: impl fmt::Display, errno: Errno) -> Self {
-        Self::new(format!("{what}: {}", palisade_sys::errno::describe(errno)))
+        let what = what.to_string();
+        let error = Self::new(format!("{what}: {}", palisade_sys::errno::describe(errno)));
+        match palisade_sys::oldest::needed(&what, errno) {
+            Some(needed) => error.hint(needed),
+            None => error,
+        }
     }
 
     /// Makes an error of a failed operation of the standard library, in the form of [`Self::call`].

@@ -31,6 +31,9 @@ const CLONE_PARENT: u64 = 0x8000;
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+/// The size of `struct clone_args` in its first form, `CLONE_ARGS_SIZE_VER0`.
+const FIRST_SIZE: usize = 64;
+
 /// `struct clone_args` of `linux/sched.h`, as of Linux 5.7.
 #[repr(C, align(8))]
 #[derive(Default)]
@@ -104,10 +107,12 @@ pub fn spawn_sibling(namespaces: NamespaceFlags, child: &mut dyn FnMut() -> u8) 
 }
 
 fn clone(args: &mut CloneArgs, child: &mut dyn FnMut() -> u8) -> Result<Pid, Errno> {
+    // A kernel without CLONE_INTO_CGROUP knows a shorter form, and that flag is out of a filter's sight but for the size.
+    let size = if args.flags & CLONE_INTO_CGROUP == 0 { FIRST_SIZE } else { size_of::<CloneArgs>() };
     // SAFETY: `args` is a valid clone_args of the size given. Without CLONE_VM the child has its own copy of the
     // memory and goes on here on its own copy of the stack; it leaves by exit_group and so never returns into
     // the frames of the caller, whose destructors therefore run once.
-    let result = unsafe { libc::syscall(libc::SYS_clone3, std::ptr::from_mut(args), size_of::<CloneArgs>()) };
+    let result = unsafe { libc::syscall(libc::SYS_clone3, std::ptr::from_mut(args), size) };
     match result {
         0 => {
             let status = child();

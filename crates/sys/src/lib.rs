@@ -10,5 +10,6 @@ pub mod errno;
 pub mod launch;
 pub mod mount;
 pub mod nsfs;
+pub mod oldest;
 pub mod schedule;
 pub mod signal;

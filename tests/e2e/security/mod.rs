@@ -4,5 +4,8 @@ mod binary;
 mod descriptors;
 mod identity;
 mod masks;
+mod nuisances;
+mod procfs;
+mod races;
 mod root;
 mod state;

@@ -107,7 +107,8 @@ impl Stage {
             .env("PAL_BIN", self.directory.join("pal"))
             .env("PALISADE_BUSYBOX", BUSYBOX)
             .env("PALISADE_SCRATCH", self.directory.join("scratch"));
-        for kept in ["HOME", "XDG_RUNTIME_DIR", "RUST_BACKTRACE", "PALISADE_KILL_ROUNDS"] {
+        for kept in ["HOME", "XDG_RUNTIME_DIR", "RUST_BACKTRACE", "PALISADE_KILL_ROUNDS", "PALISADE_WITHOUT"]
+        {
             command.envs(std::env::var_os(kept).map(|value| (kept, value)));
         }
         command

@@ -120,6 +120,7 @@ pub(super) fn hinted(error: Error, errno: Errno) -> Error {
 /// Adds what an invalid argument means where namespaces are made.
 pub(super) fn hinted_kinds(error: Error, errno: Errno) -> Error {
     match errno {
+        Errno::TOOBIG => error.hint("CLONE_INTO_CGROUP needs Linux 5.7"),
         Errno::INVAL => {
             error.hint("the kernel may be built without one of these kinds; /proc/self/ns has those it has")
         }
