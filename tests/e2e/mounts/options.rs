@@ -105,7 +105,7 @@ fn probe(case: &Case, tree: &Tree, options: &[&str], places: &[&str]) -> Vec<Str
         }
     });
     let said = bundle.output(case) + "\n";
-    let blocks = said.split("\n\n").map(|block| block.split_whitespace().collect::<Vec<_>>().join(" "));
+    let blocks = said.split("\n\n").map(|block| seen(block, case.tier().privilege()));
     blocks.take(places.len()).collect()
 }
 
@@ -129,10 +129,11 @@ fn effect(word: &str) -> String {
     }
 }
 
-/// What an ordinary user can see of it: it makes no devices and has no second id to become root from.
+/// What of it tells something of an ordinary user's container: a user makes no devices, and has no second id that a
+/// set-id program would lead to root from.
 fn seen(effect: &str, privilege: Privilege) -> String {
     let hidden = |word: &&str| privilege == Privilege::Ordinary && matches!(*word, "dev" | "suid");
-    let kept: Vec<&str> = effect.split(' ').filter(|word| !hidden(word)).collect();
+    let kept: Vec<&str> = effect.split_whitespace().filter(|word| !hidden(word)).collect();
     kept.join(" ")
 }
 
