@@ -138,6 +138,16 @@ impl Case {
     /// Prepares a call of `palisade` whose state is kept in the scratch directory.
     #[must_use]
     pub fn palisade(&self) -> Invocation<'_> {
+        let call = self.palisade_alone();
+        match std::env::var_os("PALISADE_CGROUPS") {
+            Some(manager) => call.arg("--cgroup-manager").arg(manager),
+            None => call,
+        }
+    }
+
+    /// Prepares a call of `palisade` with the same state that makes cgroups itself, whatever the tier would have.
+    #[must_use]
+    pub fn palisade_alone(&self) -> Invocation<'_> {
         let without = std::env::var("PALISADE_WITHOUT").unwrap_or_default();
         let without: Vec<&str> = without.split_whitespace().collect();
         Invocation::new(self, &self.palisade_path()).without(&without).arg("--root").arg(self.state())

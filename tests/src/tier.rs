@@ -11,6 +11,8 @@ pub enum Tier {
     HostUser,
     /// The virtual machine with these cgroups and these rights.
     Vm(Cgroups, Privilege),
+    /// The virtual machine of systemd's, with these rights; it has v2 alone.
+    Systemd(Privilege),
 }
 
 /// Which cgroup hierarchies a machine has mounted.
@@ -59,6 +61,8 @@ impl Tier {
             "vm-v1-user" => Self::Vm(Cgroups::V1, Privilege::Ordinary),
             "vm-hybrid" => Self::Vm(Cgroups::Hybrid, Privilege::Root),
             "vm-hybrid-user" => Self::Vm(Cgroups::Hybrid, Privilege::Ordinary),
+            "vm-systemd" => Self::Systemd(Privilege::Root),
+            "vm-systemd-user" => Self::Systemd(Privilege::Ordinary),
             _ => return None,
         })
     }
@@ -69,7 +73,7 @@ impl Tier {
         match self {
             Self::HostRoot => Privilege::Root,
             Self::HostUser => Privilege::Ordinary,
-            Self::Vm(_, privilege) => privilege,
+            Self::Vm(_, privilege) | Self::Systemd(privilege) => privilege,
         }
     }
 
@@ -79,6 +83,7 @@ impl Tier {
         match self {
             Self::HostRoot | Self::HostUser => None,
             Self::Vm(cgroups, _) => Some(cgroups),
+            Self::Systemd(_) => Some(Cgroups::V2),
         }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::child::succeed;
 use crate::interrupt::Interrupt;
 use crate::privilege;
-use crate::vm::kernel;
+use crate::vm::{disk, kernel};
 use crate::workspace::Workspace;
 
 /// One thing that a tier cannot run without.
@@ -27,6 +27,12 @@ pub(crate) enum Need {
     Kernel,
     /// criu, which checkpoints and restores containers in the virtual machine.
     Criu,
+    /// What makes a Debian of packages.
+    Bootstrap,
+    /// What makes a disk of it.
+    FileSystems,
+    /// The disk with systemd on it.
+    SystemdDisk,
 }
 
 /// Where Debian's busybox-static puts its one file.
@@ -49,6 +55,9 @@ impl Need {
             Self::Qemu => in_path("qemu-system-x86_64").is_some(),
             Self::Kernel => kernel::find(workspace).is_some(),
             Self::Criu => in_path("criu").is_some(),
+            Self::Bootstrap => in_path("mmdebstrap").is_some(),
+            Self::FileSystems => in_path("mke2fs").is_some(),
+            Self::SystemdDisk => disk::find(workspace).is_some(),
         }
     }
 
@@ -61,13 +70,18 @@ impl Need {
             Self::Qemu => "qemu-system-x86_64",
             Self::Kernel => "the machine's kernel",
             Self::Criu => "criu",
+            Self::Bootstrap => "mmdebstrap",
+            Self::FileSystems => "mke2fs",
+            Self::SystemdDisk => "the machine's disk with systemd",
         }
     }
 
     /// The Debian package that brings the thing; `None` for what no package brings by being installed.
     fn package(self) -> Option<&'static str> {
         match self {
-            Self::Root | Self::Kernel => None,
+            Self::Root | Self::Kernel | Self::SystemdDisk => None,
+            Self::Bootstrap => Some("mmdebstrap"),
+            Self::FileSystems => Some("e2fsprogs"),
             Self::Busybox => Some("busybox-static"),
             Self::IdMaps => Some("uidmap"),
             Self::Qemu => Some("qemu-system-x86"),
@@ -96,6 +110,11 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
     if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
         println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
         kernel::fetch(workspace, interrupt)?;
+    }
+    if needs.contains(&Need::SystemdDisk) && !Need::SystemdDisk.is_met(workspace) {
+        println!("setup: making a disk with Debian and systemd in target/");
+        privilege::ask()?;
+        disk::make(workspace, interrupt)?;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub(crate) enum Tier {
     VmV1,
     /// The same in a machine with v1 hierarchies beside a v2 tree
     VmHybrid,
+    /// Cgroups made by systemd, in a machine whose first process that is, as root and as an ordinary user
+    VmSystemd,
 }
 
 /// Which cgroup hierarchies the virtual machine mounts.
@@ -32,6 +34,8 @@ pub(crate) enum Cgroups {
     V1,
     /// v1, with hugetlb in a v2 tree beside it
     Hybrid,
+    /// v2 alone, of systemd's
+    Systemd,
 }
 
 impl Tier {
@@ -45,6 +49,7 @@ impl Tier {
             Self::VmV2 => "vm-v2",
             Self::VmV1 => "vm-v1",
             Self::VmHybrid => "vm-hybrid",
+            Self::VmSystemd => "vm-systemd",
         }
     }
 
@@ -57,6 +62,15 @@ impl Tier {
             Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
                 &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu]
             }
+            Self::VmSystemd => &[
+                Need::Qemu,
+                Need::Kernel,
+                Need::Busybox,
+                Need::IdMaps,
+                Need::Bootstrap,
+                Need::FileSystems,
+                Need::SystemdDisk,
+            ],
         }
     }
 
@@ -67,6 +81,7 @@ impl Tier {
             Self::VmV2 => Some(Cgroups::V2),
             Self::VmV1 => Some(Cgroups::V1),
             Self::VmHybrid => Some(Cgroups::Hybrid),
+            Self::VmSystemd => Some(Cgroups::Systemd),
         }
     }
 
@@ -83,6 +98,7 @@ impl Cgroups {
             Self::V2 => Tier::VmV2,
             Self::V1 => Tier::VmV1,
             Self::Hybrid => Tier::VmHybrid,
+            Self::Systemd => Tier::VmSystemd,
         }
     }
 
@@ -92,6 +108,7 @@ impl Cgroups {
             Self::V2 => "v2",
             Self::V1 => "v1",
             Self::Hybrid => "hybrid",
+            Self::Systemd => "systemd",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The virtual machine: another kernel, other cgroup hierarchies, nothing of this machine's.
 
 mod archive;
+pub(crate) mod disk;
 mod emulator;
 mod initramfs;
 pub(crate) mod kernel;
@@ -149,7 +150,11 @@ impl Machine<'_> {
         let archive = initramfs::build(self.programs, &kernel, arguments)?;
         fs::write(&initrd, archive).with_context(|| format!("write {}", initrd.display()))?;
         let console = directory.join(format!("{}.console", self.tier.name()));
-        Ok(Files { kernel: kernel.image, initrd, console })
+        let disk = match self.tier {
+            Tier::VmSystemd => Some(disk::find(self.workspace).context("the machine's disk was not made")?),
+            _ => None,
+        };
+        Ok(Files { kernel: kernel.image, initrd, disk, console })
     }
 }
 
@@ -158,6 +163,8 @@ impl Machine<'_> {
 struct Files {
     kernel: PathBuf,
     initrd: PathBuf,
+    /// What is written to it is gone with the machine.
+    disk: Option<PathBuf>,
     /// Where the kernel's messages go.
     console: PathBuf,
 }

@@ -14,7 +14,7 @@ pub(super) enum Errand {
     Shell,
 }
 
-/// Builds the call of the emulator: two processors, no disk, no network, two serial ports.
+/// Builds the call of the emulator: two processors, a disk at most, no network, two serial ports.
 ///
 /// The kernel talks on the first port, which goes to a file, and init on the second, which is standard output:
 /// so what a test prints is never mixed with what the kernel says.
@@ -33,6 +33,11 @@ pub(super) fn command(files: &Files, cgroups: Cgroups, errand: Errand) -> Comman
     command.args(["-nodefaults", "-display", "none", "-no-reboot", "-append", &append]);
     command.arg("-kernel").arg(&files.kernel).arg("-initrd").arg(&files.initrd);
     command.arg("-serial").arg(format!("file:{}", files.console.display()));
+    if let Some(disk) = &files.disk {
+        // NVMe, because Debian's kernel has that driver in it.
+        let drive = format!("file={},if=none,id=disk,format=raw,snapshot=on", disk.display());
+        command.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=disk"]);
+    }
     match errand {
         Errand::Tests => command.args(["-serial", "stdio", "-monitor", "none"]),
         Errand::Shell => command.args(["-serial", "mon:stdio"]),

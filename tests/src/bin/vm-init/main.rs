@@ -5,12 +5,14 @@ mod hierarchy;
 mod place;
 mod port;
 mod root;
+mod systemd;
 mod trial;
 
 use std::fs;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::system::{RebootCommand, finit_module, reboot};
 
 use hierarchy::Cgroups;
@@ -41,20 +43,36 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<()> {
-    root::switch()?;
-    place::mount_all()?;
-    load_modules()?;
-    let line = fs::read_to_string("/proc/cmdline").context("read /proc/cmdline")?;
-    let cgroups = match option(&line, "palisade.cgroups") {
-        Some("v1") => Cgroups::V1,
-        Some("v2") => Cgroups::V2,
-        Some("hybrid") => Cgroups::Hybrid,
-        other => bail!("the kernel's command line asks for cgroups {other:?}"),
-    };
+    let line = command_line()?;
     let errand = match option(&line, "palisade.errand") {
         Some("tests") => Errand::Tests,
         Some("shell") => Errand::Shell,
         other => bail!("the kernel's command line asks for errand {other:?}"),
+    };
+    match option(&line, "palisade.cgroups") {
+        Some("systemd") if rustix::process::getpid().is_init() => {
+            load_modules()?;
+            systemd::hand_over()
+        }
+        // By now this is a service.
+        Some("systemd") => match errand {
+            Errand::Tests => systemd::run_all(&mut Port::open()?),
+            Errand::Shell => systemd::open_shell(),
+        },
+        cgroups => run_alone(cgroups, &errand),
+    }
+}
+
+/// Makes the machine a system that has no other process.
+fn run_alone(cgroups: Option<&str>, errand: &Errand) -> Result<()> {
+    root::switch()?;
+    place::mount_all()?;
+    load_modules()?;
+    let cgroups = match cgroups {
+        Some("v1") => Cgroups::V1,
+        Some("v2") => Cgroups::V2,
+        Some("hybrid") => Cgroups::Hybrid,
+        other => bail!("the kernel's command line asks for cgroups {other:?}"),
     };
     hierarchy::mount_all(cgroups)?;
     start_network()?;
@@ -63,6 +81,18 @@ fn run() -> Result<()> {
         Errand::Tests => trial::run_all(cgroups, &mut Port::open()?),
         Errand::Shell => open_shell(),
     }
+}
+
+/// Reads the kernel's command line, in the initramfs by mounting what it is in for a moment.
+fn command_line() -> Result<String> {
+    const PATH: &str = "/proc/cmdline";
+    if let Ok(line) = fs::read_to_string(PATH) {
+        return Ok(line);
+    }
+    mount("proc", "/proc", "proc", MountFlags::empty(), None).context("mount proc on /proc")?;
+    let line = fs::read_to_string(PATH).with_context(|| format!("read {PATH}"));
+    unmount("/proc", UnmountFlags::empty()).context("unmount /proc")?;
+    line
 }
 
 /// Finds the value of `name=value` on the kernel's command line.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use rustix::mount::{MountFlags, mount, mount_move};
 
 /// Where the new root is put together.
-const NEW_ROOT: &str = "/newroot";
+pub(crate) const NEW_ROOT: &str = "/newroot";
 
 /// Moves the whole system to a tmpfs.
 ///
@@ -25,7 +25,7 @@ pub(crate) fn switch() -> Result<()> {
 }
 
 /// Copies what is in `from` and removes it there as it goes: both are memory, and there is little of it.
-fn move_entries(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn move_entries(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("read {}", from.display()))? {
         let entry = entry.with_context(|| format!("read {}", from.display()))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));

@@ -22,7 +22,7 @@ pub(crate) const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// The ordinary user of the machine.
-const TESTER: u32 = 1000;
+pub(crate) const TESTER: u32 = 1000;
 
 /// The executable with all end-to-end tests.
 const END_TO_END: &str = "/palisade/e2e";
@@ -71,7 +71,7 @@ fn run_end_to_end(cgroups: Cgroups, port: &mut Port) -> Result<()> {
     Ok(())
 }
 
-fn verdict(run: &str, status: ExitStatus) -> String {
+pub(crate) fn verdict(run: &str, status: ExitStatus) -> String {
     match status.success() {
         true => format!("{run}: passed"),
         false => format!("{run}: {status}"),
