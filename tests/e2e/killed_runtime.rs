@@ -13,6 +13,7 @@ fn rounds(case: &Case) -> u32 {
         Tier::HostRoot => 150,
         Tier::HostUser => 50,
         Tier::Vm(..) => 20,
+        Tier::Systemd(_) => 10,
     })
 }
 

@@ -29,5 +29,6 @@ mod scheduling;
 mod seccomp;
 mod security;
 mod subgroups;
+mod systemd;
 mod terminal;
 mod update;

@@ -34,6 +34,24 @@ impl Group {
         Ok(limits)
     }
 
+    /// Reads the quota of CPU time and the period that it is of, in microseconds; none without the controller.
+    ///
+    /// # Errors
+    /// Fails if the group has gone.
+    pub fn bandwidth(&self) -> Result<Option<(Limit, u64)>, Error> {
+        let Some(directory) = self.find_home(Controller::Cpu) else { return Ok(None) };
+        let text = match directory.version {
+            Version::V2 => self.read_in(directory, "cpu.max")?,
+            Version::V1 => {
+                let quota = self.read_in(directory, "cpu.cfs_quota_us")?;
+                quota + " " + &self.read_in(directory, "cpu.cfs_period_us")?
+            }
+        };
+        let mut words = text.split_whitespace();
+        let quota = words.next().and_then(|word| word.parse().ok()).map_or(Limit::Max, Limit::Value);
+        Ok(words.next().and_then(|word| word.parse().ok()).map(|period| (quota, period)))
+    }
+
     /// Sets the limits of a recipe for this group, which already runs.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The scope that systemd keeps a container in, where that is who makes cgroups.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use palisade_cgroup::{Group, GroupPath, Layout, Limits};
 use palisade_systemd::{Instance, Manager, Property, Value};
+use rustix::fs::{Access, AtFlags, CWD};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -99,12 +101,36 @@ impl Whose {
 }
 
 impl Unit {
+    /// Tells whether a process of this user's may go from the own group to the unit's: the kernel wants the one that
+    /// both are in to be the user's, and a login is in another part of the tree than the user's systemd.
+    pub(crate) fn is_in_reach(&self, layout: &Layout) -> bool {
+        let Some(unified) = layout.unified() else { return true };
+        let own = unified.own_path().unwrap_or_else(GroupPath::root);
+        let (own, unit) = (own.relative().split('/'), self.group.relative().split('/'));
+        let shared: PathBuf = own.zip(unit).take_while(|(a, b)| a == b).map(|(part, _)| part).collect();
+        let procs = unified.mount.join(shared).join("cgroup.procs");
+        rustix::fs::accessat(CWD, &procs, Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+    }
+
     /// Tells systemd of new limits, which it would otherwise write over one day.
     pub(crate) fn update(&self, limits: &Limits, layout: &Layout) -> Result<()> {
         let list = properties::of_limits(limits, layout);
         match list.is_empty() {
             true => Ok(()),
             false => Ok(self.of.connect()?.set_properties(&self.name, &list)?),
+        }
+    }
+
+    /// Removes the unit if nothing is in it: one that a start which was cut short has asked for when its process was
+    /// dying, and that systemd would keep. One with processes is somebody else's.
+    pub(crate) fn remove_empty(&self) -> Result<()> {
+        let mut manager = self.of.connect()?;
+        manager.settle()?;
+        match Group::open(&Layout::detect()?, &self.group) {
+            Ok(group) if group.procs()?.is_empty() => self.remove(&mut manager),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == palisade_cgroup::ErrorKind::NotFound => self.remove(&mut manager),
+            Err(error) => Err(error.into()),
         }
     }
 

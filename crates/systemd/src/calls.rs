@@ -131,8 +131,12 @@ impl Manager {
         }
     }
 
-    /// Waits until systemd has written what it has queued for cgroups: it does that before it looks at the next call.
-    fn settle(&mut self) -> Result<(), Error> {
+    /// Waits until systemd has done all that it was told before, also by others who have hung up: it works off what it
+    /// has queued for units and cgroups before it looks at the next call.
+    ///
+    /// # Errors
+    /// No answer.
+    pub fn settle(&mut self) -> Result<(), Error> {
         self.send("org.freedesktop.DBus.Peer", "Ping", &[]).map(drop)
     }
 

@@ -29,7 +29,9 @@ impl Groups {
     /// by that. `ours` are the processes that do not count as others.
     pub(super) fn added(&self, ours: &[Pid]) -> Vec<PathBuf> {
         let now = Self::read();
-        let added: Vec<&PathBuf> = now.0.difference(&self.0).collect();
+        // systemd keeps a slice once it has made it.
+        let is_slice = |group: &PathBuf| group.extension().is_some_and(|extension| extension == "slice");
+        let added: Vec<&PathBuf> = now.0.difference(&self.0).filter(|group| !is_slice(group)).collect();
         let foreign: Vec<&&PathBuf> = added.iter().filter(|group| has_others(group, ours)).collect();
         let is_ours = |group: &PathBuf| !foreign.iter().any(|other| other.starts_with(group));
         added.iter().filter(|group| is_ours(group)).map(|group| (*group).clone()).collect()

@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
 use crate::plan::{CallersGroups, Control, HostOp, InitOp, Plan, Point, Step};
+use crate::scope::Unit;
 
 /// What a process of `exec` depends on.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct ExecRequest<'a> {
     pub kinds: Kinds,
     /// Whether the container has a cgroup.
     pub in_group: bool,
+    /// The unit and the group in it that systemd has to move the process into, where this user may not.
+    pub attach: Option<(&'a Unit, &'a str)>,
     /// Which supplementary groups it can have.
     pub groups: Groups,
     /// As in [`super::Request::home`].
@@ -80,6 +83,10 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     if enters {
         draft.beside("", HostOp::Await { point });
         schedule_beside(&mut draft, read.as_mut());
+    }
+    if let Some((unit, below)) = request.attach {
+        let (unit, below) = (unit.clone(), below.to_owned());
+        draft.beside("/linux/cgroupsPath", HostOp::AttachToUnit { unit, below });
     }
     draft.beside("", HostOp::Record);
     if let Some((rdt, root)) = request.intel_rdt

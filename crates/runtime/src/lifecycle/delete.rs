@@ -115,8 +115,11 @@ impl Container {
             self.kill_everything()?;
         }
         match group {
-            // Before the process was on record, a unit of that name may be somebody else's; its own goes with the process.
-            Some(group) if self.process.is_none() => group.remove()?,
+            // Before the process was on record, a unit of that name may be somebody else's.
+            Some(group) if self.process.is_none() => match &self.record.unit {
+                Some(unit) => unit.remove_empty()?,
+                None => group.remove()?,
+            },
             Some(group) => self.remove_group(group)?,
             None => {}
         }

@@ -13,6 +13,7 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
 use crate::host::Host;
 use crate::labels::SecurityModules;
+use crate::scope::Unit;
 
 /// How a process is to be started.
 pub struct ExecOptions<'a> {
@@ -72,6 +73,8 @@ impl Container {
         let pid = init.pid.as_raw_nonzero().get();
         let home = home::needs_home(options.process).then(|| find_home(pid, options.process)).flatten();
         let group = self.joined(pid, &options)?;
+        let attach = group.as_ref().and_then(|group| self.unit_out_of_reach(host, group));
+        let group = group.filter(|_| attach.is_none());
         let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| (rdt, crate::resctrl::find()));
         let request = ExecRequest {
             id: &self.record.id,
@@ -85,6 +88,7 @@ impl Container {
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
+            attach: attach.as_ref().map(|(unit, below)| (*unit, below.as_str())),
             groups: groups(pid).heeding(&self.record.annotations),
             home: home.as_deref(),
             preserve_fds: options.preserve_fds,
@@ -146,6 +150,13 @@ impl Container {
         let below = now.and_then(|now| now.strip_prefix(own.as_str())).filter(|below| below.starts_with('/'));
         let Some(path) = below.and_then(|below| GroupPath::new(below).ok()) else { return Ok(None) };
         Ok(Some(group.below(&[SubGroup { controllers: Vec::new(), path }])?))
+    }
+
+    /// The unit, and the group below its own, where a process of this user's cannot be born in that group.
+    fn unit_out_of_reach(&self, host: &Host, group: &Group) -> Option<(&Unit, String)> {
+        let unit = self.record.unit.as_ref()?;
+        let below = group.path().as_str().strip_prefix(unit.group.as_str()).unwrap_or_default().to_owned();
+        (!unit.is_in_reach(&host.cgroups)).then_some((unit, below))
     }
 
     /// The process section of the container's configuration, as the pattern of one for `exec`.

@@ -1,6 +1,6 @@
 //! `update`: new limits for a container.
 
-use palisade_cgroup::{Group, Recipe};
+use palisade_cgroup::{Group, Limits, Recipe};
 use palisade_oci::state::Status;
 use palisade_oci::{Resources, Spec};
 
@@ -8,6 +8,7 @@ use super::Container;
 use crate::compile::{self, Violations};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::scope::Unit;
 
 /// Where resources stand in a configuration; those of an update stand alone.
 const SECTION: &str = "/linux/resources";
@@ -35,16 +36,10 @@ impl Container {
         let spec = self.with_resources(resources)?;
         let (limits, warnings) = compile::update(host, &spec).map_err(refused)?;
         let limits = group.complete(&limits)?;
-        let recipe = Recipe::new(&host.cgroups, group.path(), &limits).map_err(|refusals| {
-            let mut violations = Violations::default();
-            violations.refuse(&refusals);
-            refused(violations)
-        })?;
+        let recipe = recipe(host, &group, &limits)?;
         change(&group, &recipe)?;
         if let Some(unit) = &self.record.unit {
-            unit.update(&limits, &host.cgroups)?;
-            // systemd has written them, too, and less exactly.
-            change(&group, &recipe)?;
+            tell_systemd(unit, host, &group, limits)?;
         }
         Ok(warnings.into_iter().map(|warning| warning.replacen(SECTION, "resources: ", 1)).collect())
     }
@@ -59,6 +54,27 @@ impl Container {
         spec.linux.resources = resources;
         Ok(spec)
     }
+}
+
+fn recipe(host: &Host, group: &Group, limits: &Limits) -> Result<Recipe> {
+    Recipe::new(&host.cgroups, group.path(), limits).map_err(|refusals| {
+        let mut violations = Violations::default();
+        violations.refuse(&refusals);
+        refused(violations)
+    })
+}
+
+/// Tells systemd what was set. It writes that, too, and less exactly, so it is set once more.
+fn tell_systemd(unit: &Unit, host: &Host, group: &Group, mut limits: Limits) -> Result<()> {
+    let cpu = &mut limits.cpu;
+    if (cpu.quota.is_some() || cpu.period.is_some())
+        && let Some((quota, period)) = group.bandwidth()?
+    {
+        // Of one of them it makes nothing without the other.
+        (cpu.quota, cpu.period) = (Some(quota), Some(period));
+    }
+    unit.update(&limits, &host.cgroups)?;
+    change(group, &recipe(host, group, &limits)?)
 }
 
 fn change(group: &Group, recipe: &Recipe) -> Result<()> {

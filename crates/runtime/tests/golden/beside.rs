@@ -42,6 +42,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         pid: PID,
         kinds,
         in_group: true,
+        attach: None,
         groups: Groups::Configured,
         home: None,
         preserve_fds: 0,

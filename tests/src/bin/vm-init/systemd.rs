@@ -52,8 +52,17 @@ const USERS: &[(&str, &str)] = &[
     ("etc/subgid", "tester:100000:65536\n"),
 ];
 
-/// The tests that run here: those of scopes, and general ones, whose containers all are in scopes.
-const SUBJECTS: &[&str] = &["systemd::", "lifecycle::", "limits::", "update::"];
+/// The tests that run here: those of scopes, and some general ones, whose containers all are in scopes.
+const SUBJECTS: &[&str] = &[
+    "systemd::",
+    "lifecycle::a_container_goes_from_created_to_deleted",
+    "lifecycle::delete_with_force_ends_whatever_there_is",
+    "lifecycle::kill_all_reaches_every_process",
+    "lifecycle::pause_stops_all_progress_and_resume_lets_it_go_on",
+    "limits::a_fork_over_the_limit_is_told_to_try_again",
+    "limits::a_memory_hog_is_killed",
+    "update::options_change_what_they_name",
+];
 
 /// Makes systemd of this process, which is the first.
 pub(crate) fn hand_over() -> Result<()> {
