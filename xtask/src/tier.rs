@@ -67,6 +67,7 @@ impl Tier {
                 Need::Kernel,
                 Need::Busybox,
                 Need::IdMaps,
+                Need::Criu,
                 Need::Bootstrap,
                 Need::FileSystems,
                 Need::SystemdDisk,

@@ -192,3 +192,6 @@ impl std::fmt::Display for Instance {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
