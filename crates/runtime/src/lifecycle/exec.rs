@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use palisade_cgroup::{FreezerState, Group, GroupPath, SubGroup};
+use palisade_cgroup::{FreezerState, Group, GroupPath, SubGroup, Version};
 use palisade_oci::Process as ProcessSpec;
 use palisade_oci::state::Status;
 
@@ -155,7 +155,10 @@ impl Container {
     /// The unit, and the group below its own, where a process of this user's cannot be born in that group.
     fn unit_out_of_reach(&self, host: &Host, group: &Group) -> Option<(&Unit, String)> {
         let unit = self.record.unit.as_ref()?;
-        let below = group.path().as_str().strip_prefix(unit.group.as_str()).unwrap_or_default().to_owned();
+        // The user's systemd has v2 alone.
+        let place = group.directories().find(|place| place.version == Version::V2)?;
+        let path = place.path.get(place.base.len()..)?.trim_start_matches('/');
+        let below = path.strip_prefix(unit.group.relative()).unwrap_or_default().to_owned();
         (!unit.is_in_reach(&host.cgroups)).then_some((unit, below))
     }
 
