@@ -5,14 +5,16 @@
 #[path = "../../crates/runtime/tests/golden/machines.rs"]
 #[allow(dead_code, reason = "the golden tests use more of it")]
 mod machines;
+#[path = "../../crates/runtime/tests/golden/request.rs"]
+mod request;
 
-use std::path::Path;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use machines::Machine;
-use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::compile::{self, Begin};
 use palisade_runtime::{ContainerId, Host};
+use request::request;
 
 static HOSTS: LazyLock<Vec<Host>> = LazyLock::new(|| Machine::ALL.map(Machine::host).into());
 static ID: LazyLock<ContainerId> = LazyLock::new(|| ContainerId::new("fuzz").expect("an id"));
@@ -20,18 +22,8 @@ static ID: LazyLock<ContainerId> = LazyLock::new(|| ContainerId::new("fuzz").exp
 fuzz_target!(|text: &[u8]| {
     let Ok(loaded) = palisade_oci::parse_noting("config.json", text) else { return };
     for host in HOSTS.iter() {
-        let request = Request {
-            id: &ID,
-            bundle: Path::new("/bundle"),
-            begin: if host.uid == 0 { Begin::OnStart } else { Begin::AtOnce },
-            enter_root: EnterRoot::Pivot,
-            home: None,
-            preserve_fds: 0,
-            root: None,
-            loopback: Loopback::Up,
-            keyring: Keyring::Callers,
-            driver: Driver::FileSystem,
-        };
+        let begin = if host.uid == 0 { Begin::OnStart } else { Begin::AtOnce };
+        let request = request(&ID, begin);
         match compile::container(&loaded.spec, host, &request) {
             Ok(compiled) => {
                 assert!(compiled.plan.program().is_some(), "a plan without a program");

@@ -1,14 +1,13 @@
 //! Containers: a configuration, machines, and how it is asked for.
 
-use std::path::Path;
-
 use palisade_mount::{Attributes, HostPath, OpenRoot, Overlay, Parent, Propagation, RootSource, Upper};
 use palisade_oci::Spec;
 use palisade_oci::example::{CgroupTree, Owner, example};
-use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::compile::{self, Begin, EnterRoot, Keyring, Request};
 use palisade_runtime::{ContainerId, Delegation, SecurityModules};
 
 use crate::machines::Machine;
+pub(crate) use crate::request::request;
 use crate::{compare, config, print, report};
 
 /// The configurations of `configs/`, each with its machines.
@@ -56,23 +55,6 @@ const CASES: &[(&str, &[Machine])] = &[
     ("resources-network", &Machine::ROOTS),
     ("resources-unified", &Machine::ROOTS),
 ];
-
-pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
-    Request {
-        id,
-        bundle: Path::new("/bundle"),
-        begin,
-        enter_root: EnterRoot::Pivot,
-        home: None,
-        preserve_fds: 0,
-        root: None,
-        loopback: Loopback::AsMade,
-        keyring: Keyring::Callers,
-        driver: Driver::FileSystem,
-        modules: SecurityModules::default(),
-        resctrl: Some("/sys/fs/resctrl".into()),
-    }
-}
 
 fn section(spec: &Spec, machine: Machine, request: &Request<'_>) -> (&'static str, String) {
     (machine.name(), print::outcome(&compile::container(spec, &machine.host(), request)))

@@ -11,6 +11,7 @@ mod cases;
 mod config;
 mod machines;
 mod print;
+mod request;
 mod systemd;
 mod violations;
 
