@@ -295,7 +295,7 @@ fn where_no_systemd_runs_it_is_not_to_be_had() {
         let call = call.env("XDG_RUNTIME_DIR", case.scratch());
         let line = call.arg(case.unused_id()).run().refusal(&case);
         let cause = match case.tier().privilege() {
-            Privilege::Root => "systemd: systemd does not run this machine",
+            Privilege::Root => "systemd does not run this machine",
             Privilege::Ordinary => "the user's systemd: nobody listens at /nowhere/bus",
         };
         assert!(line.starts_with(cause) && line.contains("leave the systemd cgroup driver out"), "{line}");
