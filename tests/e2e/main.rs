@@ -27,6 +27,7 @@ mod programs;
 mod refusals;
 mod scheduling;
 mod seccomp;
+mod seccomp_agent;
 mod security;
 mod subgroups;
 mod systemd;

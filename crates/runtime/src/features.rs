@@ -77,6 +77,7 @@ fn seccomp() -> SeccompFeatures {
             "SCMP_ACT_KILL_PROCESS",
             "SCMP_ACT_KILL_THREAD",
             "SCMP_ACT_LOG",
+            "SCMP_ACT_NOTIFY",
             "SCMP_ACT_TRACE",
             "SCMP_ACT_TRAP",
         ]),
@@ -94,6 +95,7 @@ fn seccomp() -> SeccompFeatures {
             "SECCOMP_FILTER_FLAG_LOG",
             "SECCOMP_FILTER_FLAG_SPEC_ALLOW",
             "SECCOMP_FILTER_FLAG_TSYNC",
+            "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
         ]),
         supported_flags: list(&[
             "SECCOMP_FILTER_FLAG_LOG",

@@ -140,6 +140,7 @@ fn execute_one(
     let stdio: [BorrowedFd<'_>; 3] = [stdin.as_fd(), outputs.stdout.as_fd(), stderr];
     let surroundings = Surroundings {
         record: &|_| Ok(()),
+        state: None,
         hooks: &|_, _| Ok(()),
         observe: None,
         signals: None,

@@ -24,6 +24,7 @@ mod init;
 mod labels;
 mod launch;
 mod lifecycle;
+mod listener;
 mod netlink;
 mod record;
 mod resctrl;

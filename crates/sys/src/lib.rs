@@ -8,6 +8,7 @@ pub mod descriptor;
 pub mod directory;
 pub mod errno;
 pub mod launch;
+pub mod memory;
 pub mod mount;
 pub mod nsfs;
 pub mod oldest;

@@ -22,6 +22,8 @@ pub struct ExecRequest<'a> {
     pub process: &'a Process,
     /// The container's seccomp section.
     pub seccomp: Option<&'a Seccomp>,
+    /// The socket of its agent, where an annotation names it.
+    pub receiver: Option<&'a str>,
     /// The container's execution domain.
     pub personality: Option<&'a Personality>,
     /// The container's NUMA memory policy.
@@ -55,7 +57,7 @@ pub struct ExecRequest<'a> {
 pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>), Violations> {
     let mut draft = Draft::new(host);
     let own_user = request.kinds.contains(Kind::User);
-    let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section));
+    let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section, request.receiver));
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,
@@ -110,6 +112,10 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         if enters {
             launch::enter(&mut draft.plan.exec, request.process.terminal);
         }
+    }
+    let agent = request.seccomp.and_then(|section| seccomp::agent_of(section, request.receiver));
+    if let Some(agent) = agent {
+        draft.beside("/linux/seccomp/listenerPath", HostOp::PassListener { agent });
     }
     let compiled = draft.finish(std::path::PathBuf::new(), None)?;
     Ok((compiled.plan, compiled.warnings))

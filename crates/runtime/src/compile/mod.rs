@@ -41,6 +41,7 @@ pub use exec::{ExecRequest, exec};
 pub use hook::hook;
 pub(crate) use limits::field as limit_field;
 pub(crate) use list::show as show_list;
+pub(crate) use seccomp::{agent, receiver};
 pub use update::update;
 pub use violation::{Violation, Violations};
 
@@ -324,6 +325,11 @@ fn plan_host(
     plan_hooks(draft, Point::Hooks, &before_root);
     if runs_start_hooks(spec, request) {
         plan_hooks(draft, Point::Start, &[HookKind::StartContainer]);
+    }
+    if request.begin == Begin::AtOnce
+        && let Some(agent) = seccomp::agent(spec)
+    {
+        draft.beside("/linux/seccomp/listenerPath", HostOp::PassListener { agent });
     }
 }
 

@@ -47,7 +47,11 @@ pub(super) fn read(
         _ => Groups::Configured,
     };
     let groups = groups.heeding(&spec.annotations);
-    let filter = spec.linux.seccomp.as_ref().and_then(|section| seccomp::plan(draft, section));
+    let filter = spec
+        .linux
+        .seccomp
+        .as_ref()
+        .and_then(|section| seccomp::plan(draft, section, seccomp::receiver(&spec.annotations)));
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,

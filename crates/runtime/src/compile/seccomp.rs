@@ -1,18 +1,48 @@
 //! `/linux/seccomp` of config.json to a profile.
 
+use std::collections::BTreeMap;
+
 use palisade_oci as oci;
 
 use super::Draft;
-use crate::plan::ExecOp;
+use crate::plan::{Agent, ExecOp};
 use palisade_seccomp::{Action, Arch, Argument, Flag, Operator, Profile, Syscall};
 
-/// Compiles the seccomp section for the exec list; none when it allows everything.
-pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp) -> Option<ExecOp> {
-    match palisade_seccomp::compile(&profile(section)) {
-        Ok(filter) if filter.has_listener() => {
-            draft.violations.unsupported("/linux/seccomp", "SCMP_ACT_NOTIFY");
-            None
-        }
+/// crun's annotation for the socket of the agent, from before the specification had a field for it.
+const RECEIVER: &str = "run.oci.seccomp.receiver";
+
+/// The socket that an annotation names.
+pub(crate) fn receiver(annotations: &BTreeMap<String, String>) -> Option<&str> {
+    annotations.get(RECEIVER).map(String::as_str)
+}
+
+/// The agent that answers for the kernel about the first process of a container; none where it is not asked.
+pub(crate) fn agent(spec: &oci::Spec) -> Option<Agent> {
+    agent_of(spec.linux.seccomp.as_ref()?, receiver(&spec.annotations))
+}
+
+/// The same of a section, where an annotation may name the socket.
+pub(super) fn agent_of(section: &oci::Seccomp, receiver: Option<&str>) -> Option<Agent> {
+    let profile = profile(section, receiver);
+    let path = profile.listener_path.filter(|_| asks(section))?;
+    Some(Agent { path, metadata: profile.listener_metadata })
+}
+
+fn asks(section: &oci::Seccomp) -> bool {
+    let mut actions = section.syscalls.iter().map(|entry| entry.action).chain([section.default_action]);
+    actions.any(|action| action == oci::SeccompAction::Notify)
+}
+
+/// Compiles the seccomp section for the exec list; `receiver` is the socket that an annotation names.
+pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp, receiver: Option<&str>) -> Option<ExecOp> {
+    if let Some(agent) = agent_of(section, receiver)
+        && !agent.path.starts_with('/')
+    {
+        let message = format!("{:?} is not absolute", agent.path);
+        draft.violations.add("/linux/seccomp/listenerPath", message);
+        return None;
+    }
+    match palisade_seccomp::compile(&profile(section, receiver)) {
         Ok(filter) => {
             let instructions = filter.instructions.len();
             Some(ExecOp::Seccomp { filter, instructions })
@@ -31,14 +61,14 @@ pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp) -> Option<Exec
 ///
 /// Nothing is judged here: [`palisade_seccomp::compile`] does that, and names what is wrong by a JSON
 /// pointer inside this section.
-pub(crate) fn profile(section: &oci::Seccomp) -> Profile {
+pub(crate) fn profile(section: &oci::Seccomp, receiver: Option<&str>) -> Profile {
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     Profile {
         default_action: action(section.default_action),
         default_errno_ret: section.default_errno_ret,
         architectures: each(&section.architectures, |name| arch(*name)),
         flags: section.flags.as_deref().map(|flags| each(flags, |name| flag(*name))),
-        listener_path: some(&section.listener_path),
+        listener_path: some(&section.listener_path).or_else(|| receiver.map(str::to_owned)),
         listener_metadata: some(&section.listener_metadata),
         syscalls: each(&section.syscalls, syscall),
     }
@@ -138,7 +168,7 @@ mod tests {
     /// Reads a document as the section and as a profile.
     fn both(document: &str) -> (Profile, Profile) {
         let section: oci::Seccomp = oci::parse_as("s.json", document.as_bytes()).unwrap();
-        (profile(&section), serde_json::from_str(document).unwrap())
+        (profile(&section, None), serde_json::from_str(document).unwrap())
     }
 
     #[test]

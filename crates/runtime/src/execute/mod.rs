@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use palisade_cgroup::{Group, Version};
 use palisade_namespace as namespace;
+use palisade_oci::state::State;
 use palisade_sys::clone;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
@@ -26,7 +27,10 @@ use rustix::thread::CpuSet;
 
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
-use crate::plan::{DeviceMove, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step};
+use crate::listener;
+use crate::plan::{
+    Agent, DeviceMove, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step,
+};
 use crate::resctrl::Owned;
 
 /// A process of a container.
@@ -64,6 +68,8 @@ pub struct Event {
 pub(crate) struct Surroundings<'a> {
     /// Notes the process down before it goes on.
     pub record: &'a dyn Fn(&Process) -> Result<()>,
+    /// Describes the container to an agent; none where the plan has none.
+    pub state: Option<&'a dyn Fn(&Process) -> State>,
     /// Runs the hooks of a kind.
     pub hooks: &'a dyn Fn(HookKind, &Process) -> Result<()>,
     /// Is told what was done.
@@ -239,6 +245,7 @@ impl Host<'_> {
                 let process = self.process.as_ref().ok_or_else(no_process)?;
                 (self.surroundings.record)(process)
             }
+            HostOp::PassListener { agent } => self.pass_listener(agent),
             HostOp::RunHooks { kind } => {
                 let process = self.process.as_ref().ok_or_else(no_process)?;
                 (self.surroundings.hooks)(*kind, process)
@@ -410,6 +417,27 @@ impl Host<'_> {
         Ok(())
     }
 
+    /// Waits for the filter of the launch image, and gives its listener away.
+    fn pass_listener(&mut self, agent: &Agent) -> Result<()> {
+        let address = loop {
+            match self.next_message()? {
+                Some(Message::Listens { address }) => break address,
+                Some(message) => self.take(message)?,
+                None => return Err(self.silent_end()),
+            }
+        };
+        let process = self.process()?;
+        let reports = self.socket.as_ref().ok_or_else(no_process)?.as_fd();
+        let state =
+            self.surroundings.state.ok_or_else(|| Error::new("the plan has an agent, but no state"))?;
+        let pass = |listener: OwnedFd| listener::send(agent, &listener, process, &state(process));
+        if listener::hand_over(process, address, reports, pass)? {
+            return Ok(());
+        }
+        self.drain()?;
+        Err(self.silent_end())
+    }
+
     /// Takes what init still has to say until it hangs up, which it does by executing the program or by waiting
     /// for `start`.
     fn drain(&mut self) -> Result<()> {
@@ -431,7 +459,9 @@ impl Host<'_> {
         let Some(received) = receive(socket).during("receive from init")? else { return Ok(None) };
         if let (Some(sender), Some(process)) = (received.sender, &self.process) {
             let first = self.intermediate.as_ref().unwrap_or(process).pid;
-            if sender != first && !matches!(received.message, Message::LaunchFailed { .. }) {
+            if sender != first
+                && !matches!(received.message, Message::LaunchFailed { .. } | Message::Listens { .. })
+            {
                 return Err(Error::new(format!(
                     "process {sender} of the container interferes with the start"
                 )));
@@ -446,6 +476,9 @@ impl Host<'_> {
     fn take(&mut self, message: Message) -> Result<()> {
         match message {
             Message::Reached(_) | Message::Terminal => Ok(()),
+            Message::Listens { .. } => {
+                Err(Error::new("the launch image has a listener that the plan does not know"))
+            }
             Message::Forked(number) => {
                 let pid = Pid::from_raw(number).ok_or_else(|| Error::new("init forked into process 0"))?;
                 let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())

@@ -35,6 +35,8 @@ pub(crate) enum Message {
     FileSystemFailed { index: u32, failure: palisade_mount::Failure },
     /// An operation of the exec list failed, in the launch image.
     LaunchFailed { tag: u64, errno: i32 },
+    /// The launch image loads a filter with a listener, and will say at this address which descriptor that is.
+    Listens { address: u64 },
 }
 
 /// The name of the system call that failed, by value.
@@ -69,6 +71,7 @@ impl Message {
                 (4u32, index, u64::from(errno.unsigned_abs()))
             }
             Self::LaunchFailed { tag, errno } => (5, errno.unsigned_abs(), tag),
+            Self::Listens { address } => (7, 0, address),
             Self::FileSystemFailed { index, failure } => {
                 packet[16..].copy_from_slice(&failure.to_bytes());
                 (6, index, 0)
@@ -84,7 +87,11 @@ impl Message {
     fn decode(packet: &[u8]) -> Option<Self> {
         let word = |from: usize| Some(u64::from_le_bytes(packet.get(from..from + 8)?.try_into().ok()?));
         if packet.len() == palisade_sys::launch::REPORT_SIZE {
-            let (tag, value) = (word(0)?, i32::try_from(word(8)?).ok()?);
+            let tag = word(0)?;
+            if tag == palisade_sys::launch::LISTENS {
+                return Some(Self::Listens { address: word(8)? });
+            }
+            let value = i32::try_from(word(8)?).ok()?;
             return Some(match tag {
                 palisade_sys::launch::FORKED => Self::Forked(value),
                 _ => Self::LaunchFailed { tag, errno: value },
@@ -103,6 +110,7 @@ impl Message {
                 Self::Failed { index, errno: number?, step }
             }
             5 => Self::LaunchFailed { tag: value, errno: i32::try_from(index).ok()? },
+            7 => Self::Listens { address: value },
             6 => {
                 let failure = palisade_mount::Failure::from_bytes(packet.get(16..)?.try_into().ok()?)?;
                 Self::FileSystemFailed { index, failure }
@@ -216,6 +224,7 @@ mod tests {
             Message::Done { index: 3, nanoseconds: u64::MAX },
             Message::Failed { index: 7, errno: 13, step: StepName::new("mount_setattr") },
             Message::LaunchFailed { tag: 9, errno: 2 },
+            Message::Listens { address: 0x7fff_ffff_f000 },
         ];
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Some(message));

@@ -227,6 +227,7 @@ fn make(
     };
     let surroundings = Surroundings {
         record: &add,
+        state: Some(&|process| state(record, Status::Creating, Some(process))),
         hooks: &run_hooks,
         observe: request.observe,
         signals: request.signals,

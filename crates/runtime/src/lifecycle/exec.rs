@@ -85,6 +85,7 @@ impl Container {
             intel_rdt: rdt.as_ref().map(|(rdt, root)| (*rdt, root.as_deref())),
             process: options.process,
             seccomp: spec.linux.seccomp.as_ref(),
+            receiver: compile::receiver(&spec.annotations),
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
@@ -94,8 +95,10 @@ impl Container {
             preserve_fds: options.preserve_fds,
         };
         let (plan, warnings) = compile::exec(host, &request)?;
+        let state = |_: &_| self.state(Status::Running);
         let surroundings = |group| Surroundings {
             record: options.record,
+            state: Some(&state),
             hooks: &|_, _| Ok(()),
             observe: options.observe,
             signals: options.signals,

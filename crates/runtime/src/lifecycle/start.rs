@@ -1,18 +1,22 @@
 //! `start`.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use palisade_oci::Spec;
 use palisade_oci::state::Status;
+use palisade_sys::launch::REPORT_SIZE;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::{Container, Force};
+use crate::compile;
 use crate::error::{During, Error, ErrorKind, Result};
-use crate::execute::program_failure;
+use crate::execute::{Process, program_failure};
 use crate::hooks;
 use crate::host::Host;
-use crate::plan::HookKind;
+use crate::init::{Message, decode};
+use crate::listener;
+use crate::plan::{Agent, HookKind};
 use crate::record::{GO_FIFO, OUTCOME_FIFO};
 
 impl Container {
@@ -39,8 +43,7 @@ impl Container {
         self.directory.unlink(GO_FIFO)?;
         self.directory.unlink(OUTCOME_FIFO)?;
         rustix::io::write(&go, b"0").during("write to the container's start FIFO")?;
-        let program = spec.process.as_ref().map(|process| process.args.as_slice());
-        read_outcome(&outcome, program.unwrap_or_default())?;
+        self.read_outcome(&outcome, &spec, &process)?;
         self.run_poststart(host, &spec)
     }
 
@@ -75,18 +78,35 @@ impl Container {
             Err(errno) => Err(Error::call(format_args!("open the container's FIFO {name}"), errno)),
         }
     }
-}
 
-/// Waits until the last holder of the FIFO, the container's process, closes it by executing its program. What it
-/// writes before that is a failure.
-fn read_outcome(outcome: &OwnedFd, arguments: &[String]) -> Result<()> {
-    let flags = rustix::fs::fcntl_getfl(outcome).during("fcntl")?;
-    rustix::fs::fcntl_setfl(outcome, flags - OFlags::NONBLOCK).during("fcntl")?;
-    let mut report = [0u8; 256];
-    let length =
-        rustix::io::retry_on_intr(|| rustix::io::read(outcome, &mut report)).during("read the outcome")?;
-    match report.get(..length) {
-        None | Some([]) => Ok(()),
-        Some(report) => Err(program_failure(report, arguments)),
+    /// Waits until the last holder of the FIFO, the container's process, closes it by executing its program. What it
+    /// writes before that is that its filter has a listener, or a failure.
+    fn read_outcome(&self, outcome: &OwnedFd, spec: &Spec, process: &Process) -> Result<()> {
+        let flags = rustix::fs::fcntl_getfl(outcome).during("fcntl")?;
+        rustix::fs::fcntl_setfl(outcome, flags - OFlags::NONBLOCK).during("fcntl")?;
+        let mut report = [0u8; REPORT_SIZE];
+        loop {
+            let length = rustix::io::retry_on_intr(|| rustix::io::read(outcome, &mut report))
+                .during("read the outcome")?;
+            let report = report.get(..length).unwrap_or_default();
+            match (decode(report), compile::agent(spec)) {
+                _ if report.is_empty() => return Ok(()),
+                (Some(Message::Listens { address }), Some(agent)) => {
+                    self.pass_listener(outcome, address, process, &agent)
+                        .map_err(|error| self.stop_after(error))?;
+                }
+                _ => {
+                    let program = spec.process.as_ref().map(|process| process.args.as_slice());
+                    return Err(program_failure(report, program.unwrap_or_default()));
+                }
+            }
+        }
+    }
+
+    fn pass_listener(&self, outcome: &OwnedFd, address: u64, process: &Process, agent: &Agent) -> Result<()> {
+        let state = self.state(Status::Created);
+        let pass = |listener: OwnedFd| listener::send(agent, &listener, process, &state);
+        // Where there is no listener the outcome says why.
+        listener::hand_over(process, address, outcome.as_fd(), pass).map(drop)
     }
 }

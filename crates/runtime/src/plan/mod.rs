@@ -173,6 +173,15 @@ impl HookKind {
     }
 }
 
+/// Who answers for the kernel about the calls of a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Agent {
+    /// Its socket.
+    pub path: String,
+    /// What it is told beside the container's state.
+    pub metadata: Option<String>,
+}
+
 /// What is done on the host's side.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "do")]
@@ -308,6 +317,11 @@ pub enum HostOp {
     OffsetClocks {
         /// The lines of the file.
         lines: String,
+    },
+    /// Waits until the filter of system calls is loaded, and sends its listener to the agent.
+    PassListener {
+        /// Who answers.
+        agent: Agent,
     },
     /// Runs the hooks of one kind.
     RunHooks {

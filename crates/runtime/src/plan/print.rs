@@ -169,6 +169,7 @@ impl fmt::Display for HostOp {
             Self::OffsetClocks { lines } => {
                 write!(f, "set the clocks ahead: {}", lines.trim_end().replace('\n', ", "))
             }
+            Self::PassListener { agent } => write!(f, "send the listener of the filter to {}", agent.path),
             Self::RunHooks { kind } => write!(f, "run the {} hooks", kind.name()),
             Self::Await { point } => write!(f, "wait for init: {point}"),
             Self::Release { point } => write!(f, "let init go on: {point}"),

@@ -87,9 +87,11 @@ impl Plan {
                 let lines = lines.trim_end().replace('\n', "\\n");
                 vec![format!("printf '{lines}\\n' > /proc/$init/timens_offsets")]
             }
-            HostOp::Record | HostOp::RunHooks { .. } | HostOp::Await { .. } | HostOp::Release { .. } => {
-                Vec::new()
-            }
+            HostOp::Record
+            | HostOp::PassListener { .. }
+            | HostOp::RunHooks { .. }
+            | HostOp::Await { .. }
+            | HostOp::Release { .. } => Vec::new(),
         }
     }
 

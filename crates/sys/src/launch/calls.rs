@@ -172,6 +172,10 @@ impl Program {
 
     /// Loads a seccomp filter with `SECCOMP_FILTER_FLAG_*` bits. Needs no-new-privileges or CAP_SYS_ADMIN
     /// (Linux 3.17).
+    ///
+    /// With `SECCOMP_FILTER_FLAG_NEW_LISTENER` (Linux 5.0) the image reports the address of a word before that, puts the
+    /// number of the listening descriptor and one into it, and waits without a call until somebody changes the word,
+    /// which is done by [`crate::memory::write_word`]. The exec closes the descriptor.
     pub fn seccomp(&mut self, filter: &[FilterInstruction], flags: u64, tag: u64) {
         let mut bytes = Vec::with_capacity(filter.len() * 8);
         for instruction in filter {
@@ -181,7 +185,13 @@ impl Program {
         }
         let instructions = self.bytes(&bytes);
         let program = self.words(&[filter.len() as u64, instructions]);
-        self.report(libc::SYS_seccomp, &[SECCOMP_SET_MODE_FILTER, flags, program], tag);
+        let mut after = After::GoOn;
+        if flags & libc::SECCOMP_FILTER_FLAG_NEW_LISTENER != 0 {
+            self.call_then(libc::SYS_getpid, &[], tag, Tolerated::NONE, After::Announce);
+            after = After::Listen;
+        }
+        let arguments = [SECCOMP_SET_MODE_FILTER, flags, program];
+        self.call_then(libc::SYS_seccomp, &arguments, tag, Tolerated::NONE, after);
     }
 
     /// Writes a text, in one call, to a file below a directory and on the same mount as that; no magic link is

@@ -62,6 +62,10 @@ std::arch::global_asm!(
     "je 7f",
     "cmp qword ptr [rbx + 72], 3",
     "je 9f",
+    "cmp qword ptr [rbx + 72], 4",
+    "je palisade_launch_announce",
+    "cmp qword ptr [rbx + 72], 5",
+    "je palisade_launch_listen",
     "test rax, rax",
     "jz 8f",
     "4:",
@@ -70,6 +74,35 @@ std::arch::global_asm!(
     "9:",
     "mov r12, rax",
     "jmp 4b",
+    // After::Announce: a word of the stack is made zero, and its address told.
+    "palisade_launch_announce:",
+    "lea rax, [rsp - 256]",
+    "mov qword ptr [rax], 0",
+    "push rax",
+    "mov rax, 1",
+    "shl rax, 63",
+    "inc rax",
+    "push rax",
+    "mov eax, 1",
+    "mov rdi, [rip + palisade_launch_report]",
+    "mov rsi, rsp",
+    "mov edx, 16",
+    "syscall",
+    "add rsp, 16",
+    "jmp 4b",
+    // After::Listen: the descriptor and one goes into that word, until somebody else changes it. From here on the
+    // filter is in force: to wait in any other way would be a call. An end that nobody can be told of is a crash.
+    "palisade_launch_listen:",
+    "inc rax",
+    "mov [rsp - 256], rax",
+    "mov ecx, 0x40000000",
+    "palisade_launch_spin:",
+    "pause",
+    "cmp [rsp - 256], rax",
+    "jne 4b",
+    "dec rcx",
+    "jnz palisade_launch_spin",
+    "ud2",
     // After::Fork: the child goes on, its parent tells the number and ends.
     "7:",
     "test rax, rax",
@@ -143,10 +176,17 @@ enum After {
     Byte = 2,
     /// The call gave a descriptor, which is the first argument of the next call.
     Descriptor = 3,
+    /// The address of a word is reported under the tag [`LISTENS`]; the call does not matter.
+    Announce = 4,
+    /// The call gave a descriptor, which is one less than what is in that word now; it goes on when the word is changed.
+    Listen = 5,
 }
 
 /// The tag under which an image reports the number of the process that it goes on in.
 pub const FORKED: u64 = 1 << 63;
+
+/// The tag under which an image reports where it will say which descriptor listens to its filter.
+pub const LISTENS: u64 = 1 << 63 | 1;
 
 /// A list of system calls that becomes a launch image.
 #[derive(Debug, Default)]
