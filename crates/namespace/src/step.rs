@@ -14,8 +14,6 @@ pub enum Rights {
 /// Which process takes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The starting thread before the clone; it goes back to its own namespace of that kind after the clone.
-    Parent,
     /// The `clone3(2)` itself; each list has this place once.
     Clone,
     /// The process that the latest clone made.
@@ -62,9 +60,9 @@ const JOINS: [Kind; 7] = [Kind::Net, Kind::Ipc, Kind::Uts, Kind::Cgroup, Kind::T
 ///   it are there capabilities. No trial and error is needed: in each case the other order could reach nothing more.
 /// - *A new user namespace* comes after all joins, for the same reason, and before all that is made, which it
 ///   thereby owns.
-/// - *Pid.* Joining one only moves later children. With full rights the starting thread does it round the clone,
-///   which saves a process; otherwise the child does, and clones again. A new one that a joined user namespace
-///   has to own also takes a second clone.
+/// - *Pid.* Joining one only moves later children, so the child does it and clones again. The starting thread could do it
+///   round its clone and save a process, but could not come back where its own pid namespace belongs to a user
+///   namespace above its own. A new one that a joined user namespace has to own also takes a second clone.
 /// - *Mount, net, ipc, uts, time* are made by the child, in one `unshare(2)`: the parent works on while the kernel makes
 ///   them. With a new user namespace they wait for the maps, since the kernel gives some of their objects to the
 ///   maker's id at that time.
@@ -77,11 +75,7 @@ pub fn steps(namespaces: &Namespaces, rights: Rights) -> Vec<Step> {
     let mut list = List { steps: Vec::with_capacity(16) };
     let created = namespaces.created();
     let user = namespaces.get(Kind::User);
-    let mut child_joins = namespaces.joined().without(Kind::User);
-    if rights == Rights::Full && child_joins.contains(Kind::Pid) {
-        list.push(Place::Parent, Action::Join(Kind::Pid));
-        child_joins = child_joins.without(Kind::Pid);
-    }
+    let child_joins = namespaces.joined().without(Kind::User);
     let by_clone = created.both(Kinds::NONE.with(Kind::User).with(Kind::Pid));
     match user {
         Source::Join(_) => {
@@ -153,12 +147,11 @@ impl List {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let call = match self.place {
-            Place::Parent | Place::Child => "unshare",
+            Place::Child => "unshare",
             Place::Clone => "clone3",
             Place::SecondClone => "clone3 again",
         };
         match self.action {
-            Action::Join(kind) if self.place == Place::Parent => write!(f, "setns {kind} around the clone"),
             Action::Join(kind) => write!(f, "setns {kind}"),
             Action::Create(kinds) if kinds.is_empty() => f.write_str(call),
             Action::Create(kinds) => write!(f, "{call} {kinds}"),
@@ -227,12 +220,12 @@ mod tests {
             (
                 "mnt=join pid=join net=join",
                 Full,
-                "setns pid around the clone; clone3; setns network; setns mount",
+                "clone3; setns network; setns mount; setns pid; clone3 again",
             ),
             (
                 "mnt=join pid=join user=join",
                 Full,
-                "setns pid around the clone; clone3; setns mount; setns user; setresgid, setresuid 0",
+                "clone3; setns mount; setns pid; setns user; setresgid, setresuid 0; clone3 again",
             ),
             (
                 "mnt=join pid=join user=join",

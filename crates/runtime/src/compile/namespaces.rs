@@ -82,17 +82,11 @@ fn kind_of(named: NamespaceKind) -> Kind {
 /// Spreads the ordered steps of the namespace library over host, clone and init.
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Moves {
     let maps = read_maps(draft, spec, namespaces);
-    let origin = |kind: Kind| format!("/linux/namespaces ({kind})");
     let mut moves = Moves { early: Vec::new(), in_group: Vec::new() };
     let mut in_group = false;
     let groups = Groups::Configured.heeding(&spec.annotations).of_caller();
     for step in steps(namespaces, draft.host.rights()) {
         let op = match (step.place, step.action) {
-            (Place::Parent, Action::Join(kind)) => {
-                let slot = open(draft, namespaces, kind);
-                draft.before(origin(kind), HostOp::EnterPidNamespace { slot });
-                continue;
-            }
             (Place::Clone, Action::Create(kinds)) => {
                 draft.plan.clone = kinds;
                 continue;

@@ -184,9 +184,6 @@ impl Host<'_> {
                 let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty());
                 self.fill(*slot, pidfd.during(format_args!("pidfd_open {pid}"))?)
             }
-            HostOp::EnterPidNamespace { slot } => {
-                clone::setns(self.slot(*slot)?, clone::CLONE_NEWPID).during("setns into the pid namespace")
-            }
             HostOp::MakeUserNamespace { slot, maps, method } => {
                 self.fill(*slot, tree::make_user_namespace(maps, method)?)
             }
@@ -359,11 +356,11 @@ impl Host<'_> {
                 _ => failure::hinted_kinds(Error::call(what, errno), errno),
             }
         });
-        let left = [self.leave_pid_namespace(), self.leave_cpus()];
+        let left = self.leave_cpus();
         let spawned = spawned?;
         self.process = Some(Process { pid: spawned.pid, pidfd: spawned.pidfd });
         self.socket = Some(host);
-        left.into_iter().collect()
+        left
     }
 
     /// Names the `tasks` files of the v1 groups, which may not be there yet: the directory that they are below and
@@ -388,17 +385,6 @@ impl Host<'_> {
             Some(cpus) => rustix::thread::sched_setaffinity(None, &cpus).during("sched_setaffinity back"),
             None => Ok(()),
         }
-    }
-
-    /// Goes back to the caller's own pid namespace for children, where the plan entered another one.
-    fn leave_pid_namespace(&self) -> Result<()> {
-        if !self.plan.before.iter().any(|step| matches!(step.op, HostOp::EnterPidNamespace { .. })) {
-            return Ok(());
-        }
-        let own =
-            rustix::fs::open("/proc/thread-self/ns/pid", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .during("open /proc/thread-self/ns/pid")?;
-        clone::setns(own.as_fd(), clone::CLONE_NEWPID).during("setns back to the own pid namespace")
     }
 
     /// Waits until init has come to a point, and, where it forks, in the process that goes on.

@@ -203,11 +203,6 @@ pub enum HostOp {
         /// The process.
         pid: i32,
     },
-    /// Has the next clone's process be in the pid namespace of a process, without being in it oneself.
-    EnterPidNamespace {
-        /// The process, or the namespace file.
-        slot: Slot,
-    },
     /// Notes the process down in the container's record.
     Record,
     /// Makes a user namespace that only lends its id maps, to mounts.

@@ -129,7 +129,6 @@ impl fmt::Display for HostOp {
         match self {
             Self::OpenNamespace { kind, path, .. } => write!(f, "open the {kind} namespace {path}"),
             Self::OpenProcess { pid, .. } => write!(f, "open process {pid}"),
-            Self::EnterPidNamespace { .. } => f.write_str("enter the pid namespace for the next child"),
             Self::MakeUserNamespace { .. } => f.write_str("make a user namespace for the id maps of mounts"),
             Self::CloneTree { source, .. } => write!(f, "clone the mount of {source} with mapped ids"),
             Self::Record => f.write_str("record the process"),

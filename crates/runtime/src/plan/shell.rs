@@ -22,7 +22,6 @@ impl Plan {
             HostOp::OpenProcess { slot, pid } => {
                 vec![format!("# descriptor {} is pidfd_open({pid})", number(*slot))]
             }
-            HostOp::EnterPidNamespace { .. } => vec!["nsenter --pid …  # the next child is in it".to_owned()],
             HostOp::MakeUserNamespace { slot, maps, .. } => {
                 let one = |kind| maps.text(kind).trim_end().replace('\n', ", ");
                 vec![format!(
