@@ -12,7 +12,7 @@ fn rounds(case: &Case) -> u32 {
     wanted.and_then(|text| text.parse().ok()).unwrap_or(match case.tier() {
         Tier::HostRoot => 150,
         Tier::HostUser => 50,
-        Tier::Vm(..) => 20,
+        Tier::Vm(..) | Tier::Engines => 20,
         Tier::Systemd(_) => 10,
     })
 }

@@ -33,7 +33,7 @@ static STARTED: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 pub struct Invocation<'a> {
     case: &'a Case,
-    command: Command,
+    pub(crate) command: Command,
     limit: Duration,
     input: Vec<u8>,
     without: Vec<String>,
@@ -125,17 +125,13 @@ impl<'a> Invocation<'a> {
     #[must_use]
     pub fn spawn(mut self) -> Running {
         check_interrupt();
-        let number = CALLS.fetch_add(1, Ordering::Relaxed);
-        let file = |kind: &str| self.case.scratch().join(format!("call-{number}.{kind}"));
-        let (stdin, stdout, stderr) = (file("stdin"), file("stdout"), file("stderr"));
+        let [stdin, stdout, stderr] = self.files(["stdin", "stdout", "stderr"]);
         fs::write(&stdin, &self.input).expect("write what the program reads");
         let open = |path: &Path| File::create(path).expect("create a file for output");
         self.command.stdin(File::open(&stdin).map(Stdio::from).expect("open what the program reads"));
         self.command.stdout(open(&stdout)).stderr(open(&stderr));
+        let words = self.words();
         let old_kernel = (!self.without.is_empty()).then(|| pretence::image(&self.command, &self.without));
-        let program = self.command.get_program().to_string_lossy().into_owned();
-        let arguments = self.command.get_args().map(OsStr::to_string_lossy);
-        let words = std::iter::once(program.as_str().into()).chain(arguments).collect::<Vec<_>>().join(" ");
         if let Some(image) = &old_kernel {
             // The child opens it before the exec closes it, and all that it needs is in it.
             let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
@@ -147,11 +143,29 @@ impl<'a> Invocation<'a> {
             command.stdin(stdin.expect("open")).stdout(stdout.expect("open")).stderr(stderr.expect("open"));
             self.command = command;
         }
+        self.start(words, stdout, stderr)
+    }
+
+    /// Starts the program with the standard streams that were set, of which these files hold the last two in the end.
+    pub(crate) fn start(mut self, words: String, stdout: PathBuf, stderr: PathBuf) -> Running {
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         let child = self.command.spawn().unwrap_or_else(|error| panic!("execute {words}: {error}"));
         started.push(Pid::from_child(&child));
         drop(started);
         Running { words, child, deadline: Instant::now() + self.limit, stdout, stderr }
+    }
+
+    /// The call, as a person would type it.
+    pub(crate) fn words(&self) -> String {
+        let program = self.command.get_program().to_string_lossy().into_owned();
+        let arguments = self.command.get_args().map(OsStr::to_string_lossy);
+        std::iter::once(program.as_str().into()).chain(arguments).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Names files of the scratch directory for the streams of a call.
+    pub(crate) fn files<const N: usize>(&self, kinds: [&str; N]) -> [PathBuf; N] {
+        let number = CALLS.fetch_add(1, Ordering::Relaxed);
+        kinds.map(|kind| self.case.scratch().join(format!("call-{number}.{kind}")))
     }
 
     /// Runs the program to its end.

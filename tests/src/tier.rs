@@ -9,6 +9,8 @@ pub enum Tier {
     HostRoot,
     /// This machine, as an ordinary user.
     HostUser,
+    /// This machine, as root, in mount and network namespaces made for the engines.
+    Engines,
     /// The virtual machine with these cgroups and these rights.
     Vm(Cgroups, Privilege),
     /// The virtual machine of systemd's, with these rights; it has v2 alone.
@@ -55,6 +57,7 @@ impl Tier {
         Some(match name {
             "host-root" => Self::HostRoot,
             "host-user" => Self::HostUser,
+            "engines" => Self::Engines,
             "vm-v2" => Self::Vm(Cgroups::V2, Privilege::Root),
             "vm-v2-user" => Self::Vm(Cgroups::V2, Privilege::Ordinary),
             "vm-v1" => Self::Vm(Cgroups::V1, Privilege::Root),
@@ -71,7 +74,7 @@ impl Tier {
     #[must_use]
     pub fn privilege(self) -> Privilege {
         match self {
-            Self::HostRoot => Privilege::Root,
+            Self::HostRoot | Self::Engines => Privilege::Root,
             Self::HostUser => Privilege::Ordinary,
             Self::Vm(_, privilege) | Self::Systemd(privilege) => privilege,
         }
@@ -81,7 +84,7 @@ impl Tier {
     #[must_use]
     pub fn cgroups(self) -> Option<Cgroups> {
         match self {
-            Self::HostRoot | Self::HostUser => None,
+            Self::HostRoot | Self::HostUser | Self::Engines => None,
             Self::Vm(cgroups, _) => Some(cgroups),
             Self::Systemd(_) => Some(Cgroups::V2),
         }

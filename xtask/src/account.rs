@@ -22,7 +22,7 @@ const SUB_IDS: u32 = 65536;
 /// A user of this machine that exists as long as this value does.
 #[derive(Debug)]
 pub(crate) struct Account {
-    name: String,
+    pub(crate) name: String,
     /// The numeric ids of the user.
     pub(crate) uid: u32,
     pub(crate) gid: u32,

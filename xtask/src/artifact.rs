@@ -44,6 +44,8 @@ pub(crate) struct Release {
 pub(crate) struct EndToEnd {
     /// The executable with all end-to-end tests.
     pub(crate) tests: PathBuf,
+    /// The one with the tests of container engines.
+    pub(crate) engines: PathBuf,
     /// The first process of the virtual machine.
     pub(crate) init: PathBuf,
 }
@@ -108,8 +110,13 @@ pub(crate) fn build_tests(workspace: &Workspace, interrupt: &Interrupt) -> Resul
 
 /// Builds the end-to-end tests; cargo builds the other programs of their crate with them.
 pub(crate) fn build_end_to_end(workspace: &Workspace, interrupt: &Interrupt) -> Result<EndToEnd> {
-    let built = build(workspace, interrupt, &["test", "--no-run", "-p", "palisade-tests", "--test", "e2e"])?;
-    Ok(EndToEnd { tests: executable(&built, "e2e")?, init: executable(&built, "vm-init")? })
+    let both = ["test", "--no-run", "-p", "palisade-tests", "--test", "e2e", "--test", "engines"];
+    let built = build(workspace, interrupt, &both)?;
+    Ok(EndToEnd {
+        tests: executable(&built, "e2e")?,
+        engines: executable(&built, "engines")?,
+        init: executable(&built, "vm-init")?,
+    })
 }
 
 /// Builds the programs under test the way they are used, in release.

@@ -21,6 +21,14 @@ pub(crate) enum Need {
     Busybox,
     /// newuidmap and newgidmap, for containers of an ordinary user.
     IdMaps,
+    /// Podman, as root and as an ordinary user, with its default runtime.
+    Podman,
+    /// containerd and its client, with its default runtime.
+    Containerd,
+    /// Docker's daemon and client.
+    Docker,
+    /// What makes an image and serves it.
+    Images,
     /// The emulator of the virtual machine.
     Qemu,
     /// The kernel of the virtual machine.
@@ -52,6 +60,9 @@ impl Need {
             Self::Root => privilege::is_at_hand(),
             Self::Busybox => fs::read(BUSYBOX).is_ok_and(|image| is_static(&image)),
             Self::IdMaps => in_path("newuidmap").is_some() && in_path("newgidmap").is_some(),
+            Self::Podman | Self::Containerd | Self::Docker | Self::Images => {
+                self.programs().iter().all(|program| in_path(program).is_some())
+            }
             Self::Qemu => in_path("qemu-system-x86_64").is_some(),
             Self::Kernel => kernel::find(workspace).is_some(),
             Self::Criu => in_path("criu").is_some(),
@@ -67,6 +78,10 @@ impl Need {
             Self::Root => "root",
             Self::Busybox => "a static /bin/busybox",
             Self::IdMaps => "newuidmap",
+            Self::Podman => "podman",
+            Self::Containerd => "containerd",
+            Self::Docker => "dockerd",
+            Self::Images => "docker-registry, skopeo, umoci",
             Self::Qemu => "qemu-system-x86_64",
             Self::Kernel => "the machine's kernel",
             Self::Criu => "criu",
@@ -76,16 +91,31 @@ impl Need {
         }
     }
 
-    /// The Debian package that brings the thing; `None` for what no package brings by being installed.
-    fn package(self) -> Option<&'static str> {
+    /// The programs by which a container engine is known to be there.
+    fn programs(self) -> &'static [&'static str] {
         match self {
-            Self::Root | Self::Kernel | Self::SystemdDisk => None,
-            Self::Bootstrap => Some("mmdebstrap"),
-            Self::FileSystems => Some("e2fsprogs"),
-            Self::Busybox => Some("busybox-static"),
-            Self::IdMaps => Some("uidmap"),
-            Self::Qemu => Some("qemu-system-x86"),
-            Self::Criu => Some("criu"),
+            Self::Podman => &["podman", "conmon", "crun", "slirp4netns", "catatonit"],
+            Self::Containerd => &["containerd", "ctr", "runc"],
+            Self::Docker => &["dockerd", "docker", "runc", "iptables"],
+            Self::Images => &["docker-registry", "skopeo", "umoci"],
+            _ => &[],
+        }
+    }
+
+    /// The Debian packages that bring the thing; none for what no package brings by being installed.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Root | Self::Kernel | Self::SystemdDisk => &[],
+            Self::Bootstrap => &["mmdebstrap"],
+            Self::FileSystems => &["e2fsprogs"],
+            Self::Busybox => &["busybox-static"],
+            Self::IdMaps => &["uidmap"],
+            Self::Podman => &["podman", "conmon", "crun", "netavark", "slirp4netns", "catatonit"],
+            Self::Containerd => &["containerd", "runc"],
+            Self::Docker => &["docker.io", "runc", "iptables"],
+            Self::Images => &["docker-registry", "skopeo", "umoci"],
+            Self::Qemu => &["qemu-system-x86"],
+            Self::Criu => &["criu"],
         }
     }
 }
@@ -93,7 +123,7 @@ impl Need {
 /// Installs what is missing of `needs`, after saying what that is; for `Root` it asks.
 pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
     let missing = needs.iter().filter(|need| !need.is_met(workspace));
-    let mut packages: Vec<&str> = missing.filter_map(|need| need.package()).collect();
+    let mut packages: Vec<&str> = missing.flat_map(|need| need.packages()).copied().collect();
     if needs.contains(&Need::Root) {
         packages.extend(PEERS.iter().filter(|peer| in_path(peer).is_none()));
         packages.extend(LIBSECCOMP.filter(|_| !Path::new(SECCOMP_HEADER).is_file()));
@@ -104,8 +134,7 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
     if !packages.is_empty() {
         println!("setup: installing with apt-get: {}", packages.join(" "));
         succeed(apt_get(&["update"])?, interrupt)?;
-        let install = ["install", "--yes", "--no-install-recommends"];
-        succeed(apt_get(&[&install[..], &packages].concat())?, interrupt)?;
+        succeed(install(&packages)?, interrupt)?;
     }
     if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
         println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
@@ -123,6 +152,20 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
 pub(crate) fn apt_get(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new("apt-get");
     command.arg("-qq").args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+    privilege::lend(command)
+}
+
+/// Builds a call of apt-get that installs packages and starts none of their services: an engine would begin to change
+/// the machine's network.
+fn install(packages: &[&str]) -> Result<Command> {
+    const SCRIPT: &str = r#"policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
+apt-get -qq install --yes --no-install-recommends "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", SCRIPT, "sh"]).args(packages).env("DEBIAN_FRONTEND", "noninteractive");
     privilege::lend(command)
 }
 

@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// Installs what the tiers need, saying what that is; a tier that cannot run is then a failure
     #[arg(long)]
     setup: bool,
+    /// Runs the tier with container engines alone
+    #[arg(long, conflicts_with = "tiers")]
+    engines: bool,
     /// Runs this tier alone; may be given several times
     #[arg(long = "tier", value_name = "NAME")]
     tiers: Vec<Tier>,
@@ -51,7 +54,11 @@ const LONGEST_TIER: Duration = Duration::from_secs(1200);
 pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let interrupt = Interrupt::watch()?;
-    let tiers = if request.tiers.is_empty() { Tier::value_variants() } else { &request.tiers };
+    let tiers = match request.tiers.as_slice() {
+        _ if request.engines => &[Tier::Engines],
+        [] => Tier::value_variants(),
+        tiers => tiers,
+    };
     if request.setup {
         let needs: Vec<Need> = tiers.iter().flat_map(|tier| tier.needs()).copied().collect();
         if let Err(error) = need::provide(&needs, &workspace, &interrupt) {
@@ -160,6 +167,7 @@ impl Session<'_> {
         self.row(tier, |on_line| match tier {
             Tier::HostRoot => host::run_as_root(self, programs, on_line),
             Tier::HostUser => host::run_as_user(self, programs, on_line),
+            Tier::Engines => host::run_engines(self, programs, on_line),
             _ => {
                 let machine = Machine { workspace: self.workspace, programs, tier };
                 machine.run_tests(self.arguments, LONGEST_TIER, self.interrupt, on_line)

@@ -15,6 +15,8 @@ pub(crate) enum Tier {
     HostRoot,
     /// End to end on this machine as an ordinary user, made for it and removed afterwards
     HostUser,
+    /// Podman, containerd and Docker on this machine, each beside its default runtime
+    Engines,
     /// End to end in a virtual machine that has cgroup v2 alone, as root and as an ordinary user
     VmV2,
     /// The same in a machine that has cgroup v1 alone
@@ -46,6 +48,7 @@ impl Tier {
             Self::Golden => "golden",
             Self::HostRoot => "host-root",
             Self::HostUser => "host-user",
+            Self::Engines => "engines",
             Self::VmV2 => "vm-v2",
             Self::VmV1 => "vm-v1",
             Self::VmHybrid => "vm-hybrid",
@@ -59,6 +62,15 @@ impl Tier {
             Self::Unit | Self::Golden => &[],
             Self::HostRoot => &[Need::Root, Need::Busybox],
             Self::HostUser => &[Need::Busybox, Need::IdMaps],
+            Self::Engines => &[
+                Need::Root,
+                Need::Busybox,
+                Need::IdMaps,
+                Need::Podman,
+                Need::Containerd,
+                Need::Docker,
+                Need::Images,
+            ],
             Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
                 &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu]
             }
@@ -78,7 +90,7 @@ impl Tier {
     /// The cgroups of the tier's machine; `None` where it runs on this one.
     pub(crate) fn machine(self) -> Option<Cgroups> {
         match self {
-            Self::Unit | Self::Golden | Self::HostRoot | Self::HostUser => None,
+            Self::Unit | Self::Golden | Self::HostRoot | Self::HostUser | Self::Engines => None,
             Self::VmV2 => Some(Cgroups::V2),
             Self::VmV1 => Some(Cgroups::V1),
             Self::VmHybrid => Some(Cgroups::Hybrid),

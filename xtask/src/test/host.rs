@@ -1,5 +1,6 @@
 //! The end-to-end tests on this machine.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -16,6 +17,9 @@ use crate::child::stream;
 use crate::need::BUSYBOX;
 use crate::privilege;
 use crate::tier::Tier;
+
+/// One test at a time: each looks at what it leaves on the machine.
+const TEST_OPTIONS: [&str; 2] = ["--test-threads=1", "--color=never"];
 
 /// Runs the tests with the rights of root.
 pub(super) fn run_as_root(
@@ -50,6 +54,21 @@ pub(super) fn run_as_user(
     run(command, session, on_line)
 }
 
+/// Runs the tests of container engines as root, in namespaces where engines can mount and build networks.
+pub(super) fn run_engines(
+    session: &Session<'_>,
+    programs: &Programs,
+    on_line: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let stage = Stage::create("engines", programs)?;
+    let account = privilege::is_root().then(|| Account::create(&stage.directory)).transpose()?;
+    let mut command = stage.command_in("unshare", Tier::Engines);
+    command.args(["--mount", "--net", "--propagation=private", "--"]).arg(stage.directory.join("engines"));
+    command.args(TEST_OPTIONS).args(session.arguments);
+    command.envs(account.as_ref().map(|account| ("PALISADE_USER", &account.name)));
+    run(privilege::lend(command)?, session, on_line)
+}
+
 fn run(command: Command, session: &Session<'_>, on_line: &mut dyn FnMut(&str)) -> Result<()> {
     let end = stream(command, LONGEST_TIER, session.interrupt, on_line)?;
     if !end.is_success() {
@@ -70,9 +89,12 @@ impl Stage {
         let stage = Self { directory };
         open_to_all(&stage.directory)?;
         let Programs { release, end_to_end, .. } = programs;
-        for (program, name) in
-            [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")]
-        {
+        for (program, name) in [
+            (&release.palisade, "palisade"),
+            (&release.pal, "pal"),
+            (&end_to_end.tests, "e2e"),
+            (&end_to_end.engines, "engines"),
+        ] {
             let copy = stage.directory.join(name);
             fs::copy(program, &copy)
                 .with_context(|| format!("copy {} to {}", program.display(), copy.display()))?;
@@ -92,12 +114,17 @@ impl Stage {
         Ok(path)
     }
 
-    /// Builds the call of the tests with an environment that holds nothing of the caller's.
+    /// Builds the call of the tests.
     fn command(&self, tier: Tier, arguments: &[String]) -> Command {
-        let mut command = Command::new(self.directory.join("e2e"));
+        let mut command = self.command_in(self.directory.join("e2e"), tier);
+        command.args(TEST_OPTIONS).args(arguments);
         command
-            .args(["--test-threads=1", "--color=never"])
-            .args(arguments)
+    }
+
+    /// Builds the call of a program with an environment that holds nothing of the caller's.
+    fn command_in(&self, program: impl AsRef<OsStr>, tier: Tier) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(&self.directory)
             .env_clear()
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
