@@ -184,7 +184,11 @@ fn pause_stops_all_progress_and_resume_lets_it_go_on() {
     let line = container.exec(&["true"]).run().failed(255).stderr;
     assert_eq!(
         line,
-        format!("palisade: cannot exec in container {}: it is paused (resume it first)\n", container.id())
+        format!(
+            "palisade: cannot exec in container {}: it is paused (resume it first; with --ignore-paused the process begins \
+             when that is done)\n",
+            container.id()
+        )
     );
     let line = container.verb("pause").run().failed(1).stderr;
     assert!(line.contains("paused"), "{line}");

@@ -145,7 +145,7 @@ fn a_filter_meets_nothing_of_the_start_but_the_exec() {
     let case = case!();
     // What a static busybox calls to do nothing, and the exec.
     const NEEDED: &str = "execve brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlink readlinkat \
-        getrandom mprotect getuid geteuid getgid getegid setuid setgid newfstatat stat \
+        getrandom mprotect mmap munmap clock_gettime time gettimeofday getuid geteuid getgid getegid setuid setgid newfstatat stat \
         exit_group";
     const PR_GET_NAME: u32 = 16;
     for (no_new_privileges, uid) in [(true, 0), (false, 0), (true, 7), (false, 7)] {

@@ -68,8 +68,9 @@ const JOINS: [Kind; 7] = [Kind::Net, Kind::Ipc, Kind::Uts, Kind::Cgroup, Kind::T
 ///   maker's id at that time.
 /// - *Cgroup* takes the cgroup the process is in as its root, so it comes after the move there; CLONE_INTO_CGROUP
 ///   beside CLONE_NEWCGROUP would show the parent's.
-/// - *Time* is entered at the next fork, or exec since Linux 6.1, so that offsets can be written in between; clone3
-///   with CLONE_NEWTIME would leave no such moment.
+/// - *Time* is entered at the next fork, or exec since Linux 6.3, so that offsets can be written in between; clone3
+///   with CLONE_NEWTIME would leave no such moment. Before either, `time_for_children` below `/proc/self/ns` can be
+///   entered by `setns(2)`.
 #[must_use]
 pub fn steps(namespaces: &Namespaces, rights: Rights) -> Vec<Step> {
     let mut list = List { steps: Vec::with_capacity(16) };

@@ -132,6 +132,7 @@ impl Init<'_> {
                 clone::setns(self.slot(*slot)?, kinds.flags()).map_err(named("setns"))
             }
             InitOp::Unshare { kinds } => clone::unshare(kinds.flags()).map_err(named("unshare")),
+            InitOp::EnterTimeNamespace => enter_time_namespace(),
             InitOp::Fork { .. } => Ok(()),
             InitOp::BecomeRoot { groups } => become_root(*groups),
             InitOp::RunOn { cpus } => {
@@ -200,6 +201,13 @@ impl Init<'_> {
         }
         descriptor::close_all_but(3 + preserve, &keep).map_err(named("close_range"))
     }
+}
+
+fn enter_time_namespace() -> Result<(), Failure> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let made = rustix::fs::openat(CWD, c"/proc/self/ns/time_for_children", flags, Mode::empty())
+        .map_err(named("open /proc/self/ns/time_for_children"))?;
+    clone::setns(made.as_fd(), clone::CLONE_NEWTIME).map_err(named("setns"))
 }
 
 fn become_root(groups: CallersGroups) -> Result<(), Failure> {

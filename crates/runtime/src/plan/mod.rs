@@ -387,6 +387,9 @@ pub enum InitOp {
         #[serde(serialize_with = "as_text")]
         kinds: Kinds,
     },
+    /// Enters the time namespace that it has made for its children, once its clocks are set: kernels before 6.3 would
+    /// not take it there by an exec.
+    EnterTimeNamespace,
     /// Goes on in a new process, which is in the pid namespace that was joined and in new ones of the given kinds.
     Fork {
         /// The kinds.

@@ -193,6 +193,7 @@ impl fmt::Display for InitOp {
             Self::JoinGroup => f.write_str("join the v1 cgroups"),
             Self::Hostname { name } => write!(f, "set the host name to {name}"),
             Self::Domainname { name } => write!(f, "set the NIS domain name to {name}"),
+            Self::EnterTimeNamespace => f.write_str("enter the new time namespace"),
             Self::Loopback => f.write_str("switch the loopback interface on"),
             Self::Sysctl { path, value } => write!(f, "write {value} to {path}"),
             Self::FileSystem(op) => f.write_str(&op.subject()),

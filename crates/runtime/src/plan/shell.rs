@@ -125,6 +125,7 @@ impl Plan {
                     .collect(),
                 None => Vec::new(),
             },
+            InitOp::EnterTimeNamespace => vec!["nsenter --time=/proc/self/ns/time_for_children".to_owned()],
             InitOp::Loopback => vec!["ip link set lo up".to_owned()],
             InitOp::Hostname { name } => vec![format!("hostname {}", quote(name))],
             InitOp::Domainname { name } => vec![format!("domainname {}", quote(name))],

@@ -25,7 +25,8 @@ const PLACES: &[Place] = &[
     ("tmpfs", "/dev/shm", MountFlags::NOSUID.union(MountFlags::NODEV), Some(c"mode=1777")),
     ("mqueue", "/dev/mqueue", STRICT, None),
     ("tmpfs", "/run", MountFlags::NOSUID.union(MountFlags::NODEV), Some(c"mode=755")),
-    ("tmpfs", "/tmp", MountFlags::NOSUID.union(MountFlags::NODEV), Some(c"mode=1777")),
+    // Root file systems of containers are below it: what they have of set-id programs and devices has to work.
+    ("tmpfs", "/tmp", MountFlags::empty(), Some(c"mode=1777")),
 ];
 
 /// Mounts them all, shared as a distribution's init leaves them, which is the harder case for a container.
