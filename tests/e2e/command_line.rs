@@ -305,7 +305,7 @@ fn output_that_nobody_reads_and_output_that_does_not_fit() {
 fn control_c_in_the_middle_of_a_start_leaves_nothing() {
     let case = case!();
     let begun = case.scratch().join("begun");
-    let script = format!("touch {}; sleep 1000", begun.display());
+    let script = format!("touch {}; exec sleep 1000", begun.display());
     let bundle = Bundle::script(&case, "sleep 1000").with(|config| {
         config["hooks"] = serde_json::json!({
             "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", script] }]

@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::mount::{
@@ -121,10 +122,29 @@ pub(crate) fn remove_groups(name: &str, owned: fn(&str) -> bool) {
         let owned =
             entries.filter(|entry| entry.file_name().to_str().is_some_and(owned)).map(|entry| entry.path());
         for group in owned.chain([group.clone()]).filter(|group| group.is_dir()) {
-            // One that is not empty shows in what the test leaves behind.
-            fs::remove_dir(&group).ok();
+            remove_group(&group);
         }
     }
+}
+
+/// Removes one group, whose last process may be about to end.
+fn remove_group(group: &Path) {
+    let busy = |end: &std::io::Error| end.kind() == std::io::ErrorKind::ResourceBusy;
+    for _ in 0..100 {
+        match fs::remove_dir(group) {
+            Err(error) if busy(&error) => std::thread::sleep(Duration::from_millis(20)),
+            // One that is not empty shows in what the test leaves behind.
+            _ => return,
+        }
+    }
+}
+
+/// Makes a directory that is a mount of its own and not shared. What podman maps to other ids by a mount is empty
+/// where it is shared.
+pub(crate) fn mount_private(point: &Path) {
+    fs::create_dir(point).expect("create a directory");
+    mount_bind(point, point).expect("bind a directory to itself");
+    mount_change(point, MountPropagationFlags::PRIVATE).expect("make a mount private");
 }
 
 /// Unmounts what an engine keeps mounted for itself.

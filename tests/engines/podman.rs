@@ -7,6 +7,8 @@ mod user;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use palisade_tests::Case;
 use palisade_tests::invocation::{Finished, Invocation};
@@ -54,6 +56,9 @@ impl<'a> Podman<'a> {
         for directory in [&directory, &run] {
             fs::create_dir(directory).expect("create a directory");
             user.inspect(|user| place::give(directory, user));
+        }
+        if user.is_none() {
+            place::mount_private(&directory.join("graph"));
         }
         let podman = Self { case, directory, run, user };
         podman.configure();
@@ -123,9 +128,11 @@ impl<'a> Podman<'a> {
             self.call(DEFAULT, &["system", "migrate"]).run().succeeded();
         }
         place::unmount_own(Path::new("/run/netns"));
+        place::unmount_own(&self.directory.join("graph"));
         fs::remove_dir_all(&self.run).expect("remove what podman keeps until the next boot");
-        // It forgets the groups of pods where the hierarchy has no controller; they are named after nothing but the pod.
-        place::remove_groups("libpod_parent", |name| name.len() == 64);
+        // It forgets the groups of pods where the hierarchy has no controller, named after nothing but the pod, and keeps
+        // that of its monitors.
+        place::remove_groups("libpod_parent", |name| name.len() == 64 || name == "conmon");
         place::expect_no_state();
     }
 }
@@ -139,9 +146,17 @@ impl<'a> With<'a> {
         }
     }
 
-    /// Calls podman.
+    /// Calls podman. Its `rm` may meet its own clean-up process, which unmounts at the same time, and is then called
+    /// once more.
     fn call(self, arguments: &[&str]) -> Finished {
-        self.prepare(arguments).run()
+        let said = self.prepare(arguments).run();
+        match arguments.first() {
+            Some(&"rm") if said.stderr.contains("device or resource busy") => {
+                thread::sleep(Duration::from_secs(1));
+                self.prepare(arguments).run()
+            }
+            _ => said,
+        }
     }
 
     /// Runs a script in a container that is removed at its end, with these options.
