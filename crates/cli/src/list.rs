@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use palisade_oci::Timestamp;
 use palisade_oci::state::Status;
-use palisade_runtime::{Container, Error, Result, Store};
+use palisade_runtime::{Container, Error, Machine, Result, Store};
 use serde::Serialize;
 
 use crate::arguments::{Format, List};
@@ -29,9 +29,10 @@ struct Row {
 }
 
 pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
+    let machine = Machine::default();
     let mut rows = Vec::new();
     for container in store.list()? {
-        let row = row(&container)?;
+        let row = row(&container, &machine)?;
         if verb.all || row.status != Status::Stopped {
             rows.push(row);
         }
@@ -50,8 +51,8 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
 
 const HEADER: [&str; 6] = ["NAME", "STATUS", "PID", "AGE", "IMAGE", "COMMAND"];
 
-fn row(container: &Container) -> Result<Row> {
-    let printed = container.printed()?;
+fn row(container: &Container, machine: &Machine) -> Result<Row> {
+    let printed = container.printed(machine)?;
     let mut annotations = printed.annotations;
     let ended = printed.status == Status::Stopped;
     let command = match annotations.remove(COMMAND) {

@@ -42,8 +42,8 @@ pub use host::{Delegation, Host, state_directory};
 pub use id::ContainerId;
 pub use labels::SecurityModules;
 pub use lifecycle::{
-    Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Occurrence,
-    Paused, Reach, Store, parse_signal, ran_out_of_memory,
+    Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Machine,
+    Occurrence, Paused, Reach, Store, parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record, read_journal};
 pub use scope::{Scope, Systemd, Unit, Whose};

@@ -14,6 +14,7 @@ mod start;
 mod update;
 mod wait;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use palisade_cgroup::{FreezerState, Group, Layout};
@@ -32,6 +33,22 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::execute::Process;
 use crate::id::ContainerId;
 use crate::record::{Directory, GO_FIFO, Loaded, ProcessRecord, Record};
+
+/// What is known of the machine while containers are looked at, each thing from when it is first asked for.
+#[derive(Debug, Default)]
+pub struct Machine {
+    layout: OnceCell<Layout>,
+}
+
+impl Machine {
+    fn layout(&self) -> Result<&Layout> {
+        if let Some(layout) = self.layout.get() {
+            return Ok(layout);
+        }
+        let layout = Layout::detect()?;
+        Ok(self.layout.get_or_init(|| layout))
+    }
+}
 
 /// A container that is on record.
 #[derive(Debug)]
@@ -82,20 +99,30 @@ impl Container {
     /// # Errors
     /// A freezer that cannot be read.
     pub fn status(&self) -> Result<Status> {
-        if self.being_made {
-            return Ok(Status::Creating);
-        }
-        if self.process().is_none() {
-            return Ok(Status::Stopped);
-        }
-        if self.directory.has(GO_FIFO) {
-            return Ok(Status::Created);
-        }
-        let frozen = match self.group()? {
-            Some(group) => group.freezer_state()? != FreezerState::Thawed,
-            None => false,
+        self.look(&Machine::default()).map(|(status, _)| status)
+    }
+
+    /// Looks where it is in its life, and which process is its first while that is alive.
+    fn look(&self, machine: &Machine) -> Result<(Status, Option<ProcessRecord>)> {
+        let process = self.process();
+        let status = match process {
+            _ if self.being_made => Status::Creating,
+            None => Status::Stopped,
+            Some(_) if self.directory.has(GO_FIFO) => Status::Created,
+            Some(_) if self.is_frozen(machine)? => Status::Paused,
+            Some(_) => Status::Running,
         };
-        Ok(if frozen { Status::Paused } else { Status::Running })
+        Ok((status, process))
+    }
+
+    /// Looks at the freezer alone: whether the group is there in the other hierarchies does not matter.
+    fn is_frozen(&self, machine: &Machine) -> Result<bool> {
+        let Some(path) = &self.record.cgroup else { return Ok(false) };
+        match Group::unchecked(machine.layout()?, path)?.freezer_state() {
+            Ok(state) => Ok(state != FreezerState::Thawed),
+            Err(error) if error.kind() == palisade_cgroup::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Its cgroup, where it has one that is still there.
@@ -145,9 +172,9 @@ impl Container {
     ///
     /// # Errors
     /// As [`Self::status`].
-    pub fn printed(&self) -> Result<PrintedRecord> {
-        let status = self.status()?;
-        let alive = self.process().and_then(|process| u32::try_from(process.pid).ok());
+    pub fn printed(&self, machine: &Machine) -> Result<PrintedRecord> {
+        let (status, process) = self.look(machine)?;
+        let alive = process.and_then(|process| u32::try_from(process.pid).ok());
         Ok(PrintedRecord {
             oci_version: palisade_oci::VERSION.to_owned(),
             id: self.record.id.to_string(),

@@ -1,11 +1,12 @@
 //! `state`, `list`, `spec`, `features`: verbs that look and change nothing.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use palisade_cgroup::Layout;
 use palisade_oci::example::{CgroupTree, Owner, example};
 use palisade_oci::state::Record;
-use palisade_runtime::{Error, Result, Store};
+use palisade_runtime::{Error, Machine, Result, Store};
 use serde::Serialize;
 
 use crate::arguments::{Format, List, Spec};
@@ -27,15 +28,18 @@ pub(crate) fn print_json<T: Serialize>(value: &T) -> Result<u8> {
 }
 
 pub(crate) fn state(id: &str, store: &Store) -> Result<u8> {
-    print_json(&store.find(id)?.printed()?)
+    print_json(&store.find(id)?.printed(&Machine::default())?)
 }
 
 pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
     let containers = store.list()?;
+    let machine = Machine::default();
+    let mut owners = BTreeMap::new();
     let mut records = Vec::with_capacity(containers.len());
     for container in &containers {
-        let mut record = container.printed()?;
-        record.owner = owner(container.record().owner);
+        let mut record = container.printed(&machine)?;
+        let uid = container.record().owner;
+        record.owner = owners.entry(uid).or_insert_with(|| owner(uid)).clone();
         records.push(record);
     }
     if verb.quiet {
