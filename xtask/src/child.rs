@@ -31,8 +31,25 @@ pub(crate) enum End {
     Exited(ExitStatus),
     /// Because it ran longer than it may.
     TimedOut(Duration),
+    /// Because it printed nothing for longer than it may.
+    Silent(Duration),
     /// Because somebody stopped this program.
     Interrupted,
+}
+
+/// How long a program may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
+    /// In all.
+    pub(crate) whole: Duration,
+    /// From one line of output to the next.
+    pub(crate) silence: Duration,
+}
+
+impl From<Duration> for Limit {
+    fn from(whole: Duration) -> Self {
+        Self { whole, silence: whole }
+    }
 }
 
 impl End {
@@ -47,6 +64,7 @@ impl fmt::Display for End {
         match self {
             Self::Exited(status) => write!(f, "{status}"),
             Self::TimedOut(limit) => write!(f, "ended after its time limit of {} s", limit.as_secs()),
+            Self::Silent(limit) => write!(f, "ended after {} s without a word", limit.as_secs()),
             Self::Interrupted => f.write_str("interrupted"),
         }
     }
@@ -58,17 +76,20 @@ impl fmt::Display for End {
 /// as SIGTERM and waits for the clean-up; after [`GRACE`] the group is killed.
 pub(crate) fn stream(
     command: Command,
-    limit: Duration,
+    limit: impl Into<Limit>,
     interrupt: &Interrupt,
     mut on_line: impl FnMut(&str),
 ) -> Result<End> {
+    let limit = limit.into();
     let (mut child, lines) = spawn(command)?;
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + limit.whole;
+    let mut heard = Instant::now();
     let mut stopped = None;
     loop {
         match lines.recv_timeout(GLANCE) {
             Ok(line) => {
                 on_line(&line);
+                heard = Instant::now();
                 continue;
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -83,7 +104,10 @@ pub(crate) fn stream(
         stopped = match stopped {
             None if interrupt.came() => Some((End::Interrupted, end_group(&child, Signal::TERM))),
             None if Instant::now() > deadline => {
-                Some((End::TimedOut(limit), end_group(&child, Signal::TERM)))
+                Some((End::TimedOut(limit.whole), end_group(&child, Signal::TERM)))
+            }
+            None if heard.elapsed() > limit.silence => {
+                Some((End::Silent(limit.silence), end_group(&child, Signal::TERM)))
             }
             Some((end, since)) if since.elapsed() > GRACE => Some((end, end_group(&child, Signal::KILL))),
             other => other,
@@ -176,7 +200,7 @@ fn end_group_as_root(child: &Child, signal: Signal) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> (End, Vec<String>) {
+    fn shell(script: &str, limit: impl Into<Limit>) -> (End, Vec<String>) {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         let mut lines = Vec::new();
@@ -190,6 +214,14 @@ mod tests {
         let (end, lines) = shell("echo a; echo b >&2; printf c; exit 3", Duration::from_secs(10));
         assert!(matches!(end, End::Exited(status) if status.code() == Some(3)));
         assert_eq!(lines, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn what_says_nothing_is_ended() {
+        let limit = Limit { whole: Duration::from_secs(60), silence: Duration::from_millis(300) };
+        let (end, lines) = shell("for i in 1 2 3 4; do echo $i; sleep 0.1; done; sleep 60", limit);
+        assert!(matches!(end, End::Silent(_)), "{end}");
+        assert_eq!(lines, ["1", "2", "3", "4"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use crate::artifact::{self, Programs};
-use crate::child::{End, stream};
+use crate::child::{End, Limit, stream};
 use crate::interrupt::Interrupt;
 use crate::need;
 use crate::tier::{Cgroups, Tier};
@@ -61,6 +61,10 @@ pub(crate) struct Machine<'a> {
 /// What the machine's init starts each line with that is meant for this program.
 const WORD_OF_INIT: &str = "palisade-vm: ";
 
+/// How long a machine may say nothing. On a busy host an emulated one now and then misses the timer that it sleeps for, and
+/// sleeps for ever.
+const SILENCE: Duration = Duration::from_secs(240);
+
 /// How many lines of the console are shown when a machine ends without a result.
 const LAST_LINES: usize = 40;
 
@@ -104,12 +108,22 @@ impl Machine<'_> {
         on_line: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let files = self.prepare(arguments)?;
-        let command = emulator::command(&files, self.cgroups(), Errand::Tests);
         let mut said = Vec::new();
-        let end = stream(command, limit, interrupt, |line| match line.strip_prefix(WORD_OF_INIT) {
-            Some(word) => said.push(word.to_owned()),
-            None => on_line(line),
-        })?;
+        let attempt = |said: &mut Vec<String>, on_line: &mut dyn FnMut(&str)| {
+            let command = emulator::command(&files, self.cgroups(), Errand::Tests);
+            stream(command, Limit { whole: limit, silence: SILENCE }, interrupt, |line| {
+                match line.strip_prefix(WORD_OF_INIT) {
+                    Some(word) => said.push(word.to_owned()),
+                    None => on_line(line),
+                }
+            })
+        };
+        let mut end = attempt(&mut said, on_line)?;
+        if matches!(end, End::Silent(_)) {
+            on_line(&format!("the machine was {end}; it is started once more"));
+            said.clear();
+            end = attempt(&mut said, on_line)?;
+        }
         if matches!(end, End::Exited(_)) && said.last().is_some_and(|word| word == "done") {
             let failures: Vec<&str> =
                 said.iter().filter(|word| !word.ends_with(": passed")).map(String::as_str).collect();

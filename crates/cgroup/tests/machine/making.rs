@@ -189,8 +189,11 @@ fn a_group_that_others_made_is_adopted() {
     let mut guard = Guard(recipe.claim().unwrap());
     let child = Shell(Command::new("sleep").arg("60").spawn().unwrap());
     let pid = child.pid().as_raw_nonzero().to_string();
-    // As systemd leaves it: one directory of several, with the process in it.
-    let first = guard.0.directories().next().unwrap().clone();
+    // As systemd leaves it: one directory of several, with the process in it. Into a new cpuset of v1 nobody comes.
+    let enters = |d: &&palisade_cgroup::recipe::Directory| {
+        d.version == Version::V2 || !d.controllers.contains(&Controller::Cpuset)
+    };
+    let first = guard.0.directories().find(enters).unwrap().clone();
     std::fs::create_dir(recipe.anchor.join(&first.path)).unwrap();
     guard.0.write_in(&first, "cgroup.procs", &pid).unwrap();
     guard.0.adopt(&recipe, child.pid()).unwrap();
