@@ -28,8 +28,9 @@ pub(super) fn command(files: &Files, cgroups: Cgroups, errand: Errand) -> Comman
         cgroups.name()
     );
     let mut command = Command::new("qemu-system-x86_64");
-    // Emulated and with a plain processor: the same on every machine, whether it may use KVM or not.
-    command.args(["-accel", "tcg", "-cpu", "Nehalem", "-smp", "2", "-m", "1G"]);
+    // Emulated and with a plain processor: the same on every machine, whether it may use KVM or not. In one thread: with
+    // one for each processor a kernel that patches itself while both run now and then loops at the patch for ever.
+    command.args(["-accel", "tcg,thread=single", "-cpu", "Nehalem", "-smp", "2", "-m", "1G"]);
     command.args(["-nodefaults", "-display", "none", "-no-reboot", "-append", &append]);
     command.arg("-kernel").arg(&files.kernel).arg("-initrd").arg(&files.initrd);
     command.arg("-serial").arg(format!("file:{}", files.console.display()));
