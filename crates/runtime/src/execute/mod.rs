@@ -18,7 +18,7 @@ use palisade_cgroup::{Group, Version};
 use palisade_namespace as namespace;
 use palisade_oci::state::State;
 use palisade_sys::clone;
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -580,6 +580,10 @@ fn wait_for_message(
             return Ok(());
         }
         if end {
+            // What it sent before it ended may have come after poll(2) looked at the socket and before it looked at this.
+            if has_message(socket)? {
+                return Ok(());
+            }
             return Err(Error::new("the process ended before its program began")
                 .hint("killed from outside or out of memory in the container's cgroup"));
         }
@@ -587,6 +591,13 @@ fn wait_for_message(
             heed(signals)?;
         }
     }
+}
+
+fn has_message(socket: BorrowedFd<'_>) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now)));
+    ready.during("poll").map(|count| count > 0)
 }
 
 /// Reads one signal, where there is one, and gives up the work where that means to end.

@@ -120,7 +120,7 @@ impl Container {
         let Some(path) = &self.record.cgroup else { return Ok(false) };
         match Group::unchecked(machine.layout()?, path)?.freezer_state() {
             Ok(state) => Ok(state != FreezerState::Thawed),
-            Err(error) if error.kind() == palisade_cgroup::ErrorKind::NotFound => Ok(false),
+            Err(error) if is_gone(&error) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
@@ -187,6 +187,11 @@ impl Container {
             owner: String::new(),
         })
     }
+}
+
+/// Tells whether an operation failed because the group was removed, before it or under it.
+fn is_gone(error: &palisade_cgroup::Error) -> bool {
+    error.kind() == palisade_cgroup::ErrorKind::NotFound || error.errno() == Some(rustix::io::Errno::NODEV)
 }
 
 /// Makes a path absolute without following links.

@@ -1,10 +1,10 @@
 //! `kill`.
 
-use palisade_cgroup::FreezerState;
+use palisade_cgroup::{FreezerState, Group, Layout};
 use rustix::io::Errno;
 use rustix::process::Signal;
 
-use super::Container;
+use super::{Container, is_gone};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Who a signal is for.
@@ -44,9 +44,17 @@ impl Container {
         if signal != Signal::KILL || !self.process.is_some_and(|process| process.may_be_frozen()) {
             return Ok(());
         }
-        match self.group()? {
-            Some(group) if group.freezer_state()? != FreezerState::Thawed => Ok(group.thaw()?),
-            _ => Ok(()),
+        let Some(path) = &self.record.cgroup else { return Ok(()) };
+        let group = Group::unchecked(&Layout::detect()?, path)?;
+        let thawed = match group.freezer_state() {
+            Ok(FreezerState::Thawed) => Ok(()),
+            Ok(_) => group.thaw(),
+            Err(error) => Err(error),
+        };
+        match thawed {
+            // It has died, and whoever waits for it removes the group.
+            Err(error) if is_gone(&error) => Ok(()),
+            other => Ok(other?),
         }
     }
 }
