@@ -48,7 +48,7 @@ struct Session<'a> {
 }
 
 /// No tier takes longer than this.
-const LONGEST_TIER: Duration = Duration::from_secs(1200);
+const LONGEST_TIER: Duration = Duration::from_secs(2400);
 
 /// Runs the tiers and prints what came of them; success only when nothing failed.
 pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
