@@ -3,7 +3,6 @@
 mod bars;
 mod borrow;
 mod bundle;
-pub(crate) mod hierarchy;
 mod launch;
 mod report;
 mod rounds;
@@ -19,6 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use crate::hierarchy;
 use crate::workspace::Workspace;
 use borrow::Borrowed;
 use bundle::{Bundles, Profile};

@@ -10,6 +10,7 @@ mod artifact;
 mod bench;
 mod child;
 mod fuzz;
+mod hierarchy;
 mod interrupt;
 mod man;
 mod need;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use super::hierarchy::{self, Version};
+use crate::hierarchy::{self, Version};
 
 /// A hierarchy ends some time after its unmount, and not at all when a group in it was not yet freed by then.
 const UNMOUNTS: u32 = 10;

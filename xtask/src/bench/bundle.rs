@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::hierarchy::Hierarchy;
+use crate::hierarchy::Hierarchy;
 use crate::workspace::Workspace;
 use filter::Filter;
 

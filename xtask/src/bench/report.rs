@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::hierarchy::{Hierarchy, Version};
 use super::rounds::{Pace, Verb};
 use super::series::{Figures, Results};
 use super::subject::{Name, Subject};
+use crate::hierarchy::{Hierarchy, Version};
 
 /// The figures, and what they were taken on.
 #[derive(Debug)]

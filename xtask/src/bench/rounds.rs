@@ -15,10 +15,10 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, w
 use tempfile::TempDir;
 
 use super::bundle::Bundles;
-use super::hierarchy::{self, Hierarchy};
 use super::launch::{Launcher, Outcome, Sample};
 use super::series::Results;
 use super::subject::{Name, Subject};
+use crate::hierarchy::{self, Hierarchy};
 
 /// How long the end of a process that was killed is waited for.
 const LOOKS_FOR_ORPHANS: u32 = 100;

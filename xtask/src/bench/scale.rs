@@ -13,12 +13,12 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, w
 use tempfile::TempDir;
 
 use super::bundle::{Bundles, Profile};
-use super::hierarchy::{self, Hierarchy};
 use super::launch::{Launcher, Outcome, Sample};
 use super::rounds::{reap_orphans, state_home};
 use super::series::middle;
 use super::subject::{self, Name, Subject};
 use super::{lend_to_crun, make_directory, notice_interrupts, require_root};
+use crate::hierarchy::{self, Hierarchy};
 use crate::workspace::Workspace;
 
 /// The options of `bench scale`.

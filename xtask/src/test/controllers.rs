@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::bench::hierarchy::{Version, mounted};
+use crate::hierarchy::{Version, mounted};
 
 /// What was enabled when this was made; what came since is disabled when it is dropped.
 pub(super) struct Enabled(Vec<(PathBuf, BTreeSet<String>)>);

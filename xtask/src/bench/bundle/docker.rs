@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::runc::namespaces;
-use crate::bench::hierarchy::Hierarchy;
+use crate::hierarchy::Hierarchy;
 
 /// Docker's default capabilities.
 pub(super) const CAPABILITIES: [&str; 14] = [

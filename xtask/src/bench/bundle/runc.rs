@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::bench::hierarchy::{Hierarchy, Version};
+use crate::hierarchy::{Hierarchy, Version};
 
 /// That configuration with the program, and without the terminal.
 pub(super) fn config(rootfs: &Path, program: &str, hierarchies: &[Hierarchy]) -> Value {
