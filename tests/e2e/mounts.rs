@@ -23,6 +23,13 @@ fn with_mount(case: &Case, script: &str, mount: Value) -> Bundle {
     })
 }
 
+/// Demands that one more mount, of /tmp, is refused at a place in it and for a cause.
+fn expect_refusal(case: &Case, mut mount: Value, place: &str, cause: &str) {
+    mount["source"] = json!("/tmp");
+    let said = with_mount(case, "true", mount.clone()).refusal(case);
+    assert!(said.contains(&format!("/mounts/6{place}: ")) && said.contains(cause), "{mount}: {said}");
+}
+
 /// Makes a directory on the host with a file in it.
 fn shared(case: &Case) -> std::path::PathBuf {
     let path = case.scratch().join(case.unused("shared"));

@@ -12,6 +12,10 @@ use crate::scope::Systemd;
 /// The oldest kernel whose calls every start uses: `mount_setattr(2)` of 5.12.
 const OLDEST_KERNEL: (u32, u32) = (5, 12);
 
+/// Numbers of capabilities that decisions depend on, `capabilities(7)`.
+pub(crate) const CAP_NET_ADMIN: u8 = 12;
+pub(crate) const CAP_SYS_ADMIN: u8 = 21;
+
 /// What the planner knows of the machine. A test writes it down as a literal.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -97,7 +101,6 @@ impl Host {
     /// Tells in which order namespaces are to be joined.
     #[must_use]
     pub fn rights(&self) -> Rights {
-        const CAP_SYS_ADMIN: u8 = 21;
         if self.holds(CAP_SYS_ADMIN) { Rights::Full } else { Rights::OwnUser }
     }
 }

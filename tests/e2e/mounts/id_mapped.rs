@@ -8,6 +8,8 @@ use palisade_tests::{Bundle, Case, Privilege, case, skip};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
+use super::expect_refusal;
+
 /// Makes a directory with a file of each of some owners.
 fn owned(case: &Case, owners: &[u32]) -> PathBuf {
     let path = case.scratch().join(case.unused("owned"));
@@ -167,14 +169,7 @@ fn maps_that_make_no_sense_are_refused() {
         (json!({ "type": "tmpfs", "options": ["idmap"] }), "", "options of a bind mount"),
         (json!({ "type": "cgroup", "options": ["idmap"] }), "", "options of a bind mount"),
     ] {
-        let bundle = Bundle::script(&case, "true").with(|config| {
-            let mut mount = mount.clone();
-            mount["destination"] = json!("/data");
-            mount["source"] = json!("/tmp");
-            config["mounts"].as_array_mut().expect("a list").push(mount);
-        });
-        let said = bundle.refusal(&case);
-        assert!(said.contains(&format!("/mounts/6{place}: ")) && said.contains(cause), "{mount}: {said}");
+        expect_refusal(&case, mount, place, cause);
     }
     // What the kernel alone knows.
     let mount = json!({ "destination": "/data", "source": "/proc", "options": ["bind", "idmap"],

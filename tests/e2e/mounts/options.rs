@@ -10,6 +10,8 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
+use super::expect_refusal;
+
 /// What a program can do below a directory, a word for each: see [`prepare`].
 const PROBE: &str = r#"
 probe() {
@@ -337,14 +339,7 @@ fn words_that_make_no_sense_are_refused() {
         (json!({ "type": "no-such-fs" }), "", "does not know this type"),
         (json!({ "options": ["ro"] }), "", "it has no type and is no bind mount"),
     ] {
-        let bundle = Bundle::script(&case, "true").with(|config| {
-            let mut mount = mount.clone();
-            mount["destination"] = json!("/data");
-            mount["source"] = json!("/tmp");
-            config["mounts"].as_array_mut().expect("a list").push(mount);
-        });
-        let said = bundle.refusal(&case);
-        assert!(said.contains(&format!("/mounts/6{place}: ")) && said.contains(cause), "{mount}: {said}");
+        expect_refusal(&case, mount, place, cause);
     }
 }
 

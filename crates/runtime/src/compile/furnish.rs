@@ -5,6 +5,7 @@ use palisade_oci::Spec;
 
 use super::Draft;
 use super::namespaces::Moves;
+use crate::host::CAP_NET_ADMIN;
 use crate::plan::{DeviceMove, HostOp, InitOp, Point, Step};
 
 /// Has init wait, once its namespaces are there, until the host has furnished them. Where there is nothing to do it
@@ -55,7 +56,6 @@ fn plan_clocks(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> O
 /// goes back to the initial namespace, the rest goes with the namespace.
 fn plan_devices(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) -> Option<Step<HostOp>> {
     const POINTER: &str = "/linux/netDevices";
-    const CAP_NET_ADMIN: u8 = 12;
     let listed = &spec.linux.net_devices;
     if listed.is_empty() {
         return None;

@@ -5,10 +5,8 @@ use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::Spec;
 
 use super::{Draft, Driver, Request, limits, scope};
-use crate::host::Delegation;
+use crate::host::{CAP_SYS_ADMIN, Delegation};
 use crate::scope::Whose;
-
-const CAP_SYS_ADMIN: u8 = 21;
 
 /// Plans the cgroup. Where this user may make none, a container without limits goes without one.
 pub(super) fn plan(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<GroupPath> {

@@ -5,9 +5,8 @@ use palisade_namespace::{IdKind, IdMap, IdMaps, Kind, Namespaces, Source, choose
 use palisade_oci::{Mount, Spec};
 
 use super::{Draft, namespaces};
+use crate::host::CAP_SYS_ADMIN;
 use crate::plan::{HostOp, Slot};
-
-const CAP_SYS_ADMIN: u8 = 21;
 
 /// What one bind needs to know of the configuration around it.
 pub(super) struct Around<'a> {

@@ -8,6 +8,7 @@ use palisade_namespace::{
 use palisade_oci::{IdMapping, NamespaceKind, Spec};
 
 use super::{Draft, Groups};
+use crate::host::CAP_SYS_ADMIN;
 use crate::plan::{HostOp, InitOp, Point, Step};
 
 /// What init does about its namespaces.
@@ -51,7 +52,6 @@ pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Namespaces {
 
 /// Without rights over the present user namespace all others can only be made inside a new one.
 fn check_rights(draft: &mut Draft<'_>, named: &[(Kind, Source)]) {
-    const CAP_SYS_ADMIN: u8 = 21;
     let has_user = named.iter().any(|(kind, _)| *kind == Kind::User);
     if !draft.host.holds(CAP_SYS_ADMIN) && !has_user {
         draft.violations.add(

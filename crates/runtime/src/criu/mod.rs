@@ -20,10 +20,8 @@ pub(crate) use session::{Notice, Session};
 
 use crate::error::{Error, Result};
 use crate::execute::open_directory;
-use crate::host::Host;
+use crate::host::{CAP_SYS_ADMIN, Host};
 use crate::plan::Plan;
-
-const CAP_SYS_ADMIN: u8 = 21;
 
 /// Refuses where criu would fail half way: it needs more rights than a user namespace gives.
 ///

@@ -151,6 +151,20 @@ impl<'a> CreateRequest<'a> {
     }
 }
 
+impl Created {
+    /// Puts a container together whose process runs or waits for `start`.
+    pub(super) fn new(draft: Draft, record: Record, started: Started, compiled: &Compiled) -> Result<Self> {
+        let Started { process, terminal, group } = started;
+        let container = Container {
+            process: Some(ProcessRecord::of(process.pid)?),
+            directory: draft.directory,
+            record,
+            being_made: false,
+        };
+        Ok(Self { container, process, terminal, group, warnings: compiled.warnings.clone() })
+    }
+}
+
 impl Container {
     /// Makes a container. With [`Begin::AtOnce`] its program runs when this returns, otherwise it waits for
     /// [`Container::start`].
@@ -172,16 +186,7 @@ impl Container {
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
         let spec = &request.bundle.spec;
         match make(host, request, compiled, &record, &draft) {
-            Ok(started) => {
-                let Started { process, terminal, group } = started;
-                let container = Self {
-                    process: Some(ProcessRecord::of(process.pid)?),
-                    directory: draft.directory,
-                    record,
-                    being_made: false,
-                };
-                Ok(Created { container, process, terminal, group, warnings: compiled.warnings.clone() })
-            }
+            Ok(started) => Created::new(draft, record, started, compiled),
             Err(error) => Err(undo(host, spec, &record, &draft, error)),
         }
     }

@@ -15,7 +15,7 @@ use super::{Container, CreateRequest, Created};
 use crate::compile::Compiled;
 use crate::criu::{self, Directories, ImageOptions, Kind, Notice, Restore, Session};
 use crate::error::{During, Error, Result};
-use crate::execute::{Process, open_directory};
+use crate::execute::{Process, Started, open_directory};
 use crate::hooks;
 use crate::host::Host;
 use crate::plan::{HookKind, HostOp};
@@ -41,14 +41,8 @@ impl Container {
             Work { host, request, compiled: &compiled, record: &record, draft: &draft, terminal: None };
         match work.run(images, lsm_profile) {
             Ok((process, group)) => {
-                let terminal = work.terminal.take();
-                let container = Self {
-                    process: Some(ProcessRecord::of(process.pid)?),
-                    directory: draft.directory,
-                    record,
-                    being_made: false,
-                };
-                Ok(Created { container, process, terminal, group, warnings: compiled.warnings.clone() })
+                let started = Started { process, terminal: work.terminal.take(), group };
+                Created::new(draft, record, started, &compiled)
             }
             Err(error) => Err(undo(host, &request.bundle.spec, &record, &draft, error)),
         }

@@ -1,12 +1,11 @@
 //! What stands against a configuration: each message, with its place.
 
-use std::path::Path;
-
-use palisade_runtime::compile::{self, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
-use palisade_runtime::{ContainerId, SecurityModules};
+use palisade_runtime::ContainerId;
+use palisade_runtime::compile::{self, Begin, Request};
 
 use crate::config;
 use crate::machines::Machine::{self, Bare, Hybrid, User, V1, V2};
+use crate::request::request;
 
 /// What is laid over the base, where it is tried, and all that is wrong with it there.
 type Case = (&'static str, Machine, &'static [&'static str]);
@@ -578,20 +577,7 @@ const OTHERS: &[Case] = &[
 
 fn check(cases: &[Case]) {
     let id = ContainerId::new("golden").unwrap();
-    let request = Request {
-        id: &id,
-        bundle: Path::new("/bundle"),
-        begin: Begin::AtOnce,
-        enter_root: EnterRoot::Pivot,
-        home: None,
-        preserve_fds: 0,
-        root: None,
-        loopback: Loopback::AsMade,
-        keyring: Keyring::Callers,
-        driver: Driver::FileSystem,
-        modules: SecurityModules::default(),
-        resctrl: None,
-    };
+    let request = Request { resctrl: None, ..request(&id, Begin::AtOnce) };
     let mut wrong = Vec::new();
     for (patch, machine, expected) in cases {
         let spec = config::over_base(serde_json::from_str(patch).unwrap());
