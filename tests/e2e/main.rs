@@ -32,4 +32,5 @@ mod security;
 mod subgroups;
 mod systemd;
 mod terminal;
+mod toolbox;
 mod update;

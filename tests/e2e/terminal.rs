@@ -5,6 +5,7 @@ use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use palisade_tests::container::wait_until;
@@ -46,6 +47,36 @@ fn read_all(mut master: File) -> String {
     String::from_utf8_lossy(&text).replace("\r\n", "\n")
 }
 
+/// What a container has printed so far, read in a thread.
+struct Screen {
+    text: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Screen {
+    fn of(mut master: File) -> Self {
+        let text = Arc::new(Mutex::new(String::new()));
+        let shown = Arc::clone(&text);
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(length @ 1..) = master.read(&mut buffer) {
+                let piece = String::from_utf8_lossy(&buffer[..length]).replace("\r\n", "\n");
+                shown.lock().expect("the screen").push_str(&piece);
+            }
+        });
+        Self { text, reader }
+    }
+
+    fn await_text(&self, wanted: &str) {
+        wait_until(wanted, || self.text.lock().expect("the screen").contains(wanted));
+    }
+
+    /// Waits until the container has closed its side.
+    fn await_end(self) {
+        self.reader.join().expect("the reader");
+    }
+}
+
 #[test]
 fn a_console_socket_is_handed_the_master() {
     let case = case!();
@@ -79,23 +110,22 @@ fn input_signals_and_sizes_go_through_the_terminal() {
     let call = case.palisade().args(["run", "--detach", "--console-socket"]).arg(&socket).arg("--bundle");
     call.arg(bundle.path()).arg(&id).run().succeeded();
     let mut master = master.join().expect("a master");
-    let reader = master.try_clone().expect("duplicate the master");
-    let reader = std::thread::spawn(move || read_all(reader));
-    master.write_all(b"hello\n").expect("type");
+    let screen = Screen::of(master.try_clone().expect("duplicate the master"));
     let container = Container::named(&case, &id);
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    // What is typed is echoed at once, so each step waits for the answer to the one before.
+    screen.await_text("ready\n");
+    master.write_all(b"hello\n").expect("type");
+    screen.await_text("got hello\n");
     let size = Winsize { ws_row: 12, ws_col: 34, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&master, size).expect("set the size");
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    screen.await_text("size 12 34\n");
     // What a person's Ctrl-C is.
     master.write_all(&[3]).expect("type");
-    wait_until("the program ends", || container.status() == "stopped");
-    let said = reader.join().expect("what it prints");
+    screen.await_text("interrupted\n");
+    container.await_status("stopped");
     drop(master);
+    screen.await_end();
     container.does("delete");
-    for word in ["ready\n", "hello\n", "got hello\n", "size 12 34\n", "interrupted\n"] {
-        assert!(said.contains(word), "{word:?} is not in {said:?}");
-    }
 }
 
 #[test]

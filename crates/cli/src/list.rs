@@ -4,13 +4,13 @@ use std::time::SystemTime;
 
 use palisade_oci::Timestamp;
 use palisade_oci::state::Status;
-use palisade_runtime::{Container, Error, Machine, Result, Store};
+use palisade_runtime::{Container, Machine, Result, Store};
 use serde::Serialize;
 
 use crate::arguments::{Format, List};
 use crate::config::{COMMAND, IMAGE};
 use crate::end::Ended;
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::table;
 
 /// A container as it is listed; the names of the fields are promised.
@@ -38,10 +38,7 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
         }
     }
     match verb.format {
-        Format::Json => {
-            let text = serde_json::to_string_pretty(&rows);
-            print(&format!("{}\n", text.map_err(|error| Error::new(format!("write JSON: {error}")))?))?;
-        }
+        Format::Json => print_json(&rows)?,
         Format::Table => {
             print(&table::draw(&HEADER, &rows.iter().map(cells).collect::<Vec<_>>(), table::width()))?
         }

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod background;
+mod cgroup;
 mod config;
 mod end;
 mod exec;
@@ -15,9 +16,13 @@ mod log;
 mod machine;
 mod manage;
 mod name;
+mod netns;
+mod ns;
 mod output;
 mod run;
+mod steps;
 mod table;
+mod target;
 mod user;
 
 use std::process::ExitCode;
@@ -69,6 +74,9 @@ fn dispatch(arguments: &Arguments) -> Result<u8> {
         Some(Verb::Kill(verb)) => manage::kill(verb, &store),
         Some(Verb::Rm(verb)) => manage::remove(verb, &store),
         Some(Verb::Logs(verb)) => manage::logs(verb, &store),
+        Some(Verb::Cgroup(family)) => cgroup::dispatch(&family.verb, &store),
+        Some(Verb::Ns(family)) => ns::dispatch(&family.verb, &store),
+        Some(Verb::Netns(family)) => netns::dispatch(&family.verb),
     }
 }
 

@@ -11,6 +11,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes()).map(drop)
 }
 
+/// Prints a value as JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value);
+    print(&format!("{}\n", text.map_err(|error| Error::new(format!("write JSON: {error}")))?))
+}
+
 /// Prints bytes to standard output and tells whether anybody reads on.
 pub(crate) fn print_bytes(bytes: &[u8]) -> Result<Reader> {
     let mut stdout = std::io::stdout().lock();

@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 
 #[path = "../../../crates/cli/src/flags/mod.rs"]
 mod flags;
-#[path = "../../../crates/cli/src/arguments.rs"]
+#[path = "../../../crates/cli/src/arguments/mod.rs"]
 mod pal;
 #[path = "../../../crates/runtime/src/bin/palisade/arguments/mod.rs"]
 mod palisade;

@@ -4,12 +4,14 @@ mod cpus;
 mod device;
 mod mount;
 mod size;
+mod target;
 mod ulimit;
 
 pub(crate) use cpus::Cpus;
 pub(crate) use device::DeviceFlag;
 pub(crate) use mount::{Tmpfs, Volume};
 pub(crate) use size::{Bytes, Swap};
+pub(crate) use target::{GroupName, ProcessName};
 pub(crate) use ulimit::Ulimit;
 
 use std::str::FromStr;

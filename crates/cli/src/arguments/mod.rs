@@ -1,5 +1,9 @@
 //! The command line of `pal`.
 
+pub(crate) mod cgroup;
+pub(crate) mod netns;
+pub(crate) mod ns;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -37,6 +41,31 @@ pub(crate) enum Verb {
     Rm(Remove),
     /// Print what a container of the background has written
     Logs(Logs),
+    /// Control groups: see, make, limit, watch
+    Cgroup(cgroup::Cgroup),
+    /// Namespaces of all kinds: see, make, enter, keep
+    Ns(ns::Ns),
+    /// Network namespaces with names
+    Netns(netns::Netns),
+}
+
+/// How a command of the toolbox tells what it does.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Telling {
+    /// Print each step as it is done, as the shell command that would do the same, and its time
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Do nothing; print the shell commands that would do it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// How a command prints its findings.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Printing {
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]
