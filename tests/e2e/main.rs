@@ -25,6 +25,7 @@ mod places;
 mod process;
 mod programs;
 mod refusals;
+mod resources;
 mod scheduling;
 mod seccomp;
 mod seccomp_agent;

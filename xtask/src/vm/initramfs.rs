@@ -49,6 +49,10 @@ pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) 
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         tree.file(&format!("palisade/modules/{index:02}-{name}"), 0o644, &needed_file(path)?)?;
     }
+    for path in module::load_order(&kernel.modules, module::SPARE)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        tree.file(&format!("palisade/spare/{name}"), 0o644, &needed_file(&path)?)?;
+    }
     tree.busybox()?;
     for name in ["newuidmap", "newgidmap"] {
         tree.dynamic_program(&needed_program(name)?, 0o4755)?;

@@ -22,6 +22,9 @@ pub(super) const WANTED: &[&str] = &[
     "netlink_diag",
 ];
 
+/// Modules that a test loads and unloads itself: the others are to see the machine without them.
+pub(super) const SPARE: &[&str] = &["bfq"];
+
 /// Lists the files of `wanted` and of all that they depend on, each behind what it depends on.
 ///
 /// A package that was only unpacked has no `modules.dep`; the same facts stand in each module's `.modinfo`.
