@@ -29,6 +29,7 @@ mod resources;
 mod scheduling;
 mod seccomp;
 mod seccomp_agent;
+mod seccomp_profiles;
 mod security;
 mod subgroups;
 mod systemd;
