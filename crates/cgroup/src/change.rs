@@ -130,8 +130,11 @@ impl Undo {
 }
 
 /// Finds what a file with the content `text` has to be given after `value` was written to it.
-fn former(file: &str, value: &str, text: &str) -> Option<String> {
+pub(crate) fn former(file: &str, value: &str, text: &str) -> Option<String> {
     let first = text.lines().next().unwrap_or_default().trim();
+    if file == "cgroup.subtree_control" {
+        return switched_back(value, first);
+    }
     let Some((key, _)) = value.split_once(' ').filter(|_| is_keyed(file)) else {
         return Some(match file {
             // It shows names with its values.
@@ -149,6 +152,20 @@ fn former(file: &str, value: &str, text: &str) -> Option<String> {
         None if file.starts_with("io.") => format!("{key} default"),
         None => format!("{key} 0"),
     })
+}
+
+/// Finds what undoes the switches of `value`, `+cpu -memory`, that change what is on; none where nothing changes.
+fn switched_back(value: &str, on: &str) -> Option<String> {
+    let back = |word: &str| {
+        let name = word.get(1..)?;
+        match (word.starts_with('+'), on.split(' ').any(|enabled| enabled == name)) {
+            (true, false) => Some(format!("-{name}")),
+            (false, true) => Some(format!("+{name}")),
+            _ => None,
+        }
+    };
+    let words: Vec<String> = value.split_whitespace().filter_map(back).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Tells whether a file has a line for each device, interface or resource.
@@ -189,5 +206,8 @@ mod tests {
         for (file, value, text, expected) in table {
             assert_eq!(former(file, value, text).as_deref(), Some(expected), "{value} to {file}");
         }
+        let switches = |value| former("cgroup.subtree_control", value, "cpu io\n");
+        assert_eq!(switches("+cpu +pids -io -memory").as_deref(), Some("-pids +io"));
+        assert_eq!(switches("+cpu"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use std::path::Path;
@@ -59,6 +59,27 @@ pub(crate) fn read_again(file: impl AsFd) -> Result<String, Errno> {
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// Lists the names of the directories right below one; none if that has gone.
+pub(crate) fn directories(anchor: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<String>, Errno> {
+    let directory = match open(anchor, path, OFlags::RDONLY | OFlags::DIRECTORY) {
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        result => result?,
+    };
+    // A directory has two links of its own and one for each below: without any, there is nothing to list.
+    if rustix::fs::fstat(&directory)?.st_nlink <= 2 {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in Dir::new(directory)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy();
+        if entry.file_type() == FileType::Directory && name != "." && name != ".." {
+            names.push(name.into_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Opens a file for writing.

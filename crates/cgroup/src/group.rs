@@ -2,7 +2,7 @@
 
 use crate::hint;
 use crate::recipe::{Directory, Setting, directories, join};
-use crate::{Controller, Error, ErrorKind, GroupPath, Knob, Layout, Version, file};
+use crate::{Controller, Error, ErrorKind, GroupPath, Knob, Layout, Place, Version, file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -140,7 +140,7 @@ impl Group {
             Some(directory) if wanted == Version::V1 => self.write_error(directory, "tasks", "0", errno),
             Some(directory) => {
                 let error = Error::call("clone into", self.full(&directory.path), errno);
-                match hint::for_write(self, directory, "cgroup.procs", errno) {
+                match hint::for_write(&Place::of(self, directory), "cgroup.procs", errno) {
                     Some(hint) => error.with_hint(hint),
                     None => error,
                 }
@@ -234,20 +234,12 @@ impl Group {
 
     /// Makes the error of a read that failed.
     pub(crate) fn read_error(&self, directory: &Directory, name: &str, errno: Errno) -> Error {
-        let error = Error::call("read", self.full(&join(&directory.path, name)), errno);
-        match hint::for_access(self, directory, name, errno) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        Place::of(self, directory).error("read".to_owned(), name, errno, hint::for_access)
     }
 
     /// Makes the error of a write that the kernel refused.
     pub(crate) fn write_error(&self, directory: &Directory, name: &str, value: &str, errno: Errno) -> Error {
-        let error = Error::call(format!("write {value} to"), self.full(&join(&directory.path, name)), errno);
-        match hint::for_write(self, directory, name, errno) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        Place::of(self, directory).write_error(name, value, errno)
     }
 
     /// Returns the path to show for one from the anchor.

@@ -1,16 +1,14 @@
 //! What usually causes the kernel to refuse a file of a group.
 
-use crate::recipe::{Directory, ancestors, join};
-use crate::{Controller, Group, Version, file};
-use rustix::fd::AsFd;
+use crate::{Controller, Place, Version};
 use rustix::io::Errno;
 
 /// Explains a refused write; looks at the machine only where that tells more.
-pub(crate) fn for_write(group: &Group, directory: &Directory, name: &str, errno: Errno) -> Option<String> {
+pub(crate) fn for_write(place: &Place, name: &str, errno: Errno) -> Option<String> {
     let entering = matches!(name, "cgroup.procs" | "tasks" | "cgroup.threads");
     let text = match (errno, name) {
         (Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS, _) if !entering => {
-            return for_access(group, directory, name, errno);
+            return for_access(place, name, errno);
         }
         (Errno::SRCH, _) if entering => "there is no such process",
         (Errno::NOSPC, _) if entering => "the group's cpuset has no CPUs or no memory nodes",
@@ -58,9 +56,9 @@ pub(crate) fn for_write(group: &Group, directory: &Directory, name: &str, errno:
 }
 
 /// Explains why a file could not be opened.
-pub(crate) fn for_access(group: &Group, directory: &Directory, name: &str, errno: Errno) -> Option<String> {
+pub(crate) fn for_access(place: &Place, name: &str, errno: Errno) -> Option<String> {
     match errno {
-        Errno::NOENT => Some(missing(group, directory, name)),
+        Errno::NOENT => Some(missing(place, name)),
         Errno::ROFS => Some("this hierarchy is mounted read-only here".to_owned()),
         Errno::PERM if name == "devices.allow" => {
             Some("the group above does not have the device, or CAP_SYS_ADMIN is missing".to_owned())
@@ -77,24 +75,24 @@ pub(crate) fn for_access(group: &Group, directory: &Directory, name: &str, errno
 }
 
 /// Finds out why a file is not there: the group, the controller in a group above, or the kernel.
-fn missing(group: &Group, directory: &Directory, name: &str) -> String {
-    let anchor = group.anchor.as_fd();
-    if file::read(anchor, join(&directory.path, "cgroup.procs")) == Err(Errno::NOENT) {
+fn missing(place: &Place, name: &str) -> String {
+    if place.read_raw("cgroup.procs") == Err(Errno::NOENT) {
         return "the group is gone".to_owned();
     }
     let prefix = name.split('.').next().unwrap_or(name);
-    if directory.version == Version::V2 && Controller::from_name(prefix).is_some() {
-        let lacks = |above: &&str| {
-            file::read_text(anchor, join(above, "cgroup.subtree_control"))
+    if place.version == Version::V2 && Controller::from_name(prefix).is_some() {
+        let lacks = |above: &Place| {
+            above
+                .read_raw("cgroup.subtree_control")
                 .is_ok_and(|enabled| !enabled.split_whitespace().any(|word| word == prefix))
         };
-        if let Some(above) = ancestors(directory).find(lacks) {
+        if let Some(above) = place.above().into_iter().find(lacks) {
             return format!(
                 "{prefix} is not enabled in cgroup.subtree_control of {}",
-                group.full(above).display()
+                above.directory().display()
             );
         }
-        if directory.path.ends_with("/.") || directory.path == "." {
+        if place.path.is_root() {
             return "the root of the tree has no limits".to_owned();
         }
     }
@@ -102,7 +100,7 @@ fn missing(group: &Group, directory: &Directory, name: &str) -> String {
 }
 
 /// Explains a directory that could not be made.
-pub(crate) fn for_mkdir(errno: Errno) -> Option<String> {
+pub(crate) fn for_mkdir(_place: &Place, _name: &str, errno: Errno) -> Option<String> {
     match errno {
         Errno::ACCESS | Errno::PERM | Errno::ROFS => {
             let uid = rustix::process::geteuid().as_raw();
@@ -113,6 +111,23 @@ pub(crate) fn for_mkdir(errno: Errno) -> Option<String> {
         }
         Errno::NOSPC => Some("the kernel has no more ids for groups of this controller".to_owned()),
         Errno::NOMEM => Some("the kernel has no memory, or the memory controller no more ids".to_owned()),
+        _ => None,
+    }
+}
+
+/// Explains a directory that could not be removed.
+pub(crate) fn for_rmdir(place: &Place, _name: &str, errno: Errno) -> Option<String> {
+    match errno {
+        Errno::BUSY | Errno::NOTEMPTY => {
+            let held = place.read_raw("cgroup.procs").unwrap_or_default();
+            Some(match held.lines().next() {
+                Some(first) => {
+                    format!("it holds {} processes, {first} the first of them", held.lines().count())
+                }
+                None => "there are groups below it".to_owned(),
+            })
+        }
+        Errno::ACCESS | Errno::PERM | Errno::ROFS => for_mkdir(place, "", errno),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use crate::group::open_anchor;
 use crate::recipe::{Directory, Enable, Need, Setting, ancestors, join};
 use crate::setting::run;
-use crate::{Controller, Error, ErrorKind, Group, Recipe, Version, file};
+use crate::{Controller, Error, ErrorKind, Group, Place, Recipe, Version, file};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
@@ -190,11 +190,8 @@ fn make_directory(
     made: &mut Made,
 ) -> Result<(), Error> {
     let fail = |path: &str, errno| {
-        let error = Error::call("mkdir", group.full(path), errno);
-        match crate::hint::for_mkdir(errno) {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        let above = Directory { path: path.to_owned(), ..directory.clone() };
+        Place::of(group, &above).error("mkdir".to_owned(), "", errno, crate::hint::for_mkdir)
     };
     match make_one(group, &directory.path, made) {
         // A group right below the root, where nothing is ever frozen, is made as it should be.

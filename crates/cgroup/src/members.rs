@@ -3,7 +3,6 @@
 use crate::recipe::{Directory, join};
 use crate::{Controller, Error, Group, file};
 use rustix::fd::AsFd;
-use rustix::fs::{Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -59,24 +58,8 @@ impl Group {
 
     /// Returns the directories of the groups right below `path`, from the anchor; none if it has gone.
     pub(crate) fn children(&self, path: &str) -> Result<Vec<String>, Error> {
-        let fail = |errno| Error::call("list", self.full(path), errno);
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = match rustix::fs::openat(&self.anchor, path, flags, Mode::empty()) {
-            Err(Errno::NOENT) => return Ok(Vec::new()),
-            result => result.map_err(fail)?,
-        };
-        // A directory has two links of its own and one for each below: without any, there is nothing to list.
-        if rustix::fs::fstat(&directory).map_err(fail)?.st_nlink <= 2 {
-            return Ok(Vec::new());
-        }
-        let mut children = Vec::new();
-        for entry in Dir::new(directory).map_err(fail)? {
-            let entry = entry.map_err(fail)?;
-            let name = entry.file_name().to_string_lossy();
-            if entry.file_type() == FileType::Directory && name != "." && name != ".." {
-                children.push(join(path, &name));
-            }
-        }
-        Ok(children)
+        let names = file::directories(self.anchor.as_fd(), path)
+            .map_err(|errno| Error::call("list", self.full(path), errno))?;
+        Ok(names.iter().map(|name| join(path, name)).collect())
     }
 }

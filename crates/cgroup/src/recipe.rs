@@ -329,7 +329,7 @@ pub(crate) fn join(directory: &str, file: &str) -> String {
 }
 
 /// Quotes a value for the shell where it has anything but plain characters.
-fn quote(value: &str) -> String {
+pub(crate) fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:+/=".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         value.to_owned()

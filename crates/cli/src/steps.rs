@@ -1,10 +1,9 @@
 //! What a command of the toolbox does, step by step: told, done, and undone where a later step fails.
 
-#![allow(dead_code, reason = "the verbs that do something come next")]
-
 use std::io::Write;
 use std::time::Instant;
 
+use palisade_cgroup::Operation;
 use palisade_runtime::Result;
 
 use crate::arguments::Telling;
@@ -28,6 +27,25 @@ pub(crate) trait Step {
     fn undo(&self) -> Result<()> {
         Ok(())
     }
+}
+
+impl Step for Operation {
+    fn shell(&self) -> Vec<String> {
+        self.shell()
+    }
+
+    fn perform(&self) -> Result<()> {
+        Ok(self.perform()?)
+    }
+
+    fn undo(&self) -> Result<()> {
+        Ok(self.undo()?)
+    }
+}
+
+/// Turns operations on groups into steps.
+pub(crate) fn steps(operations: Vec<Operation>) -> Vec<Box<dyn Step>> {
+    operations.into_iter().map(|operation| Box::new(operation) as Box<dyn Step>).collect()
 }
 
 /// Carries the steps out in their order, all or none, or only tells them.

@@ -1,9 +1,7 @@
 //! From the names that a person types to processes and groups that are there.
 
-#![allow(dead_code, reason = "the verbs that do something come next")]
-
-use palisade_cgroup::GroupPath;
-use palisade_runtime::{Delegation, Error, Host, Result, Store};
+use palisade_cgroup::{GroupPath, Layout, Place};
+use palisade_runtime::{Delegation, Error, Result, Store};
 use rustix::process::Pid;
 
 use crate::flags::{GroupName, ProcessName};
@@ -29,13 +27,12 @@ impl GroupName {
     /// Returns the path of the group from the top of each hierarchy.
     ///
     /// # Errors
-    /// What is no path of a group, a container that is not there or has no group, a path from the caller's own part of
-    /// the tree where no part was given to him.
-    pub(crate) fn path(&self, host: &Host, store: &Store) -> Result<GroupPath> {
+    /// What is no path of a group, a container that is not there or has no group.
+    pub(crate) fn path(&self, layout: &Layout, store: &Store) -> Result<GroupPath> {
         let invalid = |error: palisade_cgroup::InvalidPath| Error::new(error.to_string());
         match self {
             Self::Absolute(path) => GroupPath::new(path).map_err(invalid),
-            Self::Relative(path) => match &host.delegation {
+            Self::Relative(path) => match Delegation::of_caller(layout) {
                 Delegation::Group(top) => top.join(path).map_err(invalid),
                 Delegation::Everywhere | Delegation::Nowhere => GroupPath::root().join(path).map_err(invalid),
             },
@@ -45,5 +42,25 @@ impl GroupName {
                 group.ok_or_else(|| Error::new(format!("container {name} has no cgroup")))
             }
         }
+    }
+
+    /// Returns the group in the hierarchies of these controllers (or `name=NAME`), in all where there are none.
+    ///
+    /// To a user who may make groups in a part of the v2 tree, that is all that he sees.
+    ///
+    /// # Errors
+    /// As for [`Self::path`], and a controller that no mounted hierarchy has.
+    pub(crate) fn places(
+        &self,
+        layout: &Layout,
+        controllers: &[String],
+        store: &Store,
+    ) -> Result<Vec<Place>> {
+        let path = self.path(layout, store)?;
+        let chosen = layout.choose(controllers)?;
+        let everywhere = controllers.is_empty() && !rustix::process::geteuid().is_root();
+        let own = everywhere && matches!(Delegation::of_caller(layout), Delegation::Group(_));
+        let shown = chosen.into_iter().filter(|hierarchy| !own || Some(*hierarchy) == layout.unified());
+        Ok(shown.map(|hierarchy| Place::new(hierarchy, &path)).collect())
     }
 }

@@ -48,6 +48,23 @@ pub enum Delegation {
     Nowhere,
 }
 
+impl Delegation {
+    /// Looks where the caller may make cgroups.
+    #[must_use]
+    pub fn of_caller(cgroups: &Layout) -> Self {
+        let is_root = rustix::process::geteuid().is_root();
+        if is_root && cgroups.hierarchies.iter().any(|hierarchy| may_write(&hierarchy.mount)) {
+            return Self::Everywhere;
+        }
+        let group = cgroups.unified().and_then(|unified| {
+            let own = unified.own_path()?;
+            let above = own.as_str().rsplit_once('/').and_then(|(above, _)| GroupPath::new(above).ok());
+            above.into_iter().chain([own]).find(|group| is_delegated(&unified.mount.join(group.relative())))
+        });
+        group.map_or(Self::Nowhere, Self::Group)
+    }
+}
+
 impl Host {
     /// Probes the machine.
     ///
@@ -69,7 +86,7 @@ impl Host {
             Err(_) if uid != 0 => Layout::default(),
             Err(error) => return Err(error.into()),
         };
-        let delegation = delegation(uid, &cgroups);
+        let delegation = Delegation::of_caller(&cgroups);
         Ok(Self {
             kernel,
             uid,
@@ -135,18 +152,6 @@ fn permitted_capabilities() -> Result<u64> {
     let sets = rustix::thread::capabilities(None).during("capget")?;
     let CapabilitySet { .. } = sets.permitted;
     Ok(sets.permitted.bits())
-}
-
-fn delegation(uid: u32, cgroups: &Layout) -> Delegation {
-    if uid == 0 && cgroups.hierarchies.iter().any(|hierarchy| may_write(&hierarchy.mount)) {
-        return Delegation::Everywhere;
-    }
-    let group = cgroups.unified().and_then(|unified| {
-        let own = unified.own_path()?;
-        let above = own.as_str().rsplit_once('/').and_then(|(above, _)| GroupPath::new(above).ok());
-        above.into_iter().chain([own]).find(|group| is_delegated(&unified.mount.join(group.relative())))
-    });
-    group.map_or(Delegation::Nowhere, Delegation::Group)
 }
 
 /// Tells whether this user may make groups below one, with controllers, and move into them from elsewhere below it.

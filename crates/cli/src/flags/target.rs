@@ -1,7 +1,5 @@
 //! What a command of the toolbox is about: a process or a group, by its own name or by a container's.
 
-#![allow(dead_code, reason = "the verbs that do something come next")]
-
 use std::str::FromStr;
 
 /// A process: its number, or `@NAME` for the first process of a container.
