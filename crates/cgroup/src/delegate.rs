@@ -6,10 +6,10 @@ use rustix::fs::{AtFlags, Gid, Uid};
 use rustix::io::Errno;
 
 /// Where the kernel lists the files that a v2 delegation takes; kernel 4.15.
-const LIST: &str = "/sys/kernel/cgroup/delegate";
+pub(crate) const LIST: &str = "/sys/kernel/cgroup/delegate";
 /// What that file lists at the least.
-const V2_FILES: &str = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control";
-const V1_FILES: &str = "cgroup.procs\ntasks";
+pub(crate) const V2_FILES: &str = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control";
+pub(crate) const V1_FILES: &str = "cgroup.procs\ntasks";
 
 impl Group {
     /// Gives the group to a user, who may then make groups below it and move own processes within, in every

@@ -140,7 +140,7 @@ impl Group {
             Some(directory) if wanted == Version::V1 => self.write_error(directory, "tasks", "0", errno),
             Some(directory) => {
                 let error = Error::call("clone into", self.full(&directory.path), errno);
-                match hint::for_write(&Place::of(self, directory), "cgroup.procs", errno) {
+                match hint::for_write(&Place::of(self, directory), "cgroup.procs", "0", errno) {
                     Some(hint) => error.with_hint(hint),
                     None => error,
                 }

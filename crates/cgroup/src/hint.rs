@@ -1,29 +1,25 @@
 //! What usually causes the kernel to refuse a file of a group.
 
+mod entering;
+
 use crate::{Controller, Place, Version};
 use rustix::io::Errno;
 
 /// Explains a refused write; looks at the machine only where that tells more.
-pub(crate) fn for_write(place: &Place, name: &str, errno: Errno) -> Option<String> {
-    let entering = matches!(name, "cgroup.procs" | "tasks" | "cgroup.threads");
+pub(crate) fn for_write(place: &Place, name: &str, value: &str, errno: Errno) -> Option<String> {
+    if matches!(name, "cgroup.procs" | "tasks" | "cgroup.threads") {
+        return entering::explain(place, name, value, errno);
+    }
     let text = match (errno, name) {
-        (Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS, _) if !entering => {
+        (Errno::NOENT, "cgroup.subtree_control") if place.exists() => {
+            "a group above does not offer the controller"
+        }
+        (Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS, _) => {
             return for_access(place, name, errno);
         }
-        (Errno::SRCH, _) if entering => "there is no such process",
-        (Errno::NOSPC, _) if entering => "the group's cpuset has no CPUs or no memory nodes",
-        (Errno::BUSY, _) if entering => {
-            "a controller is enabled in its cgroup.subtree_control, and then only groups below may hold processes"
-        }
-        (Errno::OPNOTSUPP, _) if entering => "the group is in threaded mode or its type is invalid",
-        (Errno::ACCESS | Errno::PERM, _) if entering => {
-            "the writer needs both groups' cgroup.procs and that of the nearest group above both"
-        }
-        (Errno::INVAL, _) if entering => "the process has realtime threads and the group no realtime runtime",
         (Errno::BUSY, "cgroup.subtree_control") => {
             "the group itself holds processes, and only groups without groups below may once a controller is enabled"
         }
-        (Errno::NOENT, "cgroup.subtree_control") => "a group above does not offer the controller",
         (Errno::BUSY, "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes") => {
             "the group uses more than that and it cannot be reclaimed"
         }
@@ -34,7 +30,6 @@ pub(crate) fn for_write(place: &Place, name: &str, errno: Errno) -> Option<Strin
         (Errno::INVAL | Errno::RANGE | Errno::NXIO, "cpuset.cpus" | "cpuset.mems") => {
             "not a list, or not online on this machine"
         }
-        (Errno::ACCESS, "cpuset.cpus" | "cpuset.mems") => "the group above does not have them",
         (Errno::INVAL, "cpu.rt_runtime_us" | "cpu.rt_period_us") => {
             "more than the group above has to give: set its cpu.rt_runtime_us first"
         }

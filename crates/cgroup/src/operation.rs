@@ -1,13 +1,11 @@
 //! What is done to groups by hand, one thing at a time, as data.
 
 use crate::change::former;
+use crate::mount::{mount, unmount};
 use crate::recipe::quote;
 use crate::{Error, Place, hint};
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
-use rustix::io::Errno;
-use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::Pid;
-use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
 /// Says one thing to do to a group: it prints as shell commands, is done, and is taken back.
@@ -50,6 +48,10 @@ pub enum Operation {
         /// The owner until now, to take it back.
         before: Option<Owner>,
     },
+    /// Makes a directory to mount on; its parent is there.
+    MakeMountPoint(PathBuf),
+    /// Removes the directory that was mounted on.
+    RemoveMountPoint(PathBuf),
     /// Mounts a hierarchy.
     Mount {
         /// `cgroup` or `cgroup2`.
@@ -111,6 +113,8 @@ impl Operation {
             Self::Chown { place, file, owner, .. } => {
                 format!("chown {}:{} {}", owner.uid, owner.gid, shown(&place.file(file)))
             }
+            Self::MakeMountPoint(point) => format!("mkdir {}", shown(point)),
+            Self::RemoveMountPoint(point) => format!("rmdir {}", shown(point)),
             Self::Mount { kind, options, point } if options.is_empty() => {
                 format!("mount -t {kind} none {}", shown(point))
             }
@@ -132,6 +136,8 @@ impl Operation {
             Self::Write { place, file, value, .. } => place.write(file, value),
             Self::Move { place, file, pid, .. } => place.write(file, &pid.as_raw_nonzero().to_string()),
             Self::Chown { place, file, owner, .. } => chown(place, file, *owner),
+            Self::MakeMountPoint(point) => make_point(point),
+            Self::RemoveMountPoint(point) => remove_point(point),
             Self::Mount { kind, options, point } => mount(kind, options, point),
             Self::Unmount { point } => unmount(point),
         }
@@ -150,6 +156,8 @@ impl Operation {
                 from.write(file, &pid.as_raw_nonzero().to_string())
             }
             Self::Chown { place, file, before: Some(before), .. } => chown(place, file, *before),
+            Self::MakeMountPoint(point) => remove_point(point),
+            Self::RemoveMountPoint(point) => make_point(point),
             Self::Mount { point, .. } => unmount(point),
             Self::Write { before: None, .. }
             | Self::Move { from: None, .. }
@@ -169,20 +177,17 @@ fn remove_directory(place: &Place) -> Result<(), Error> {
         .map_err(|errno| place.error("rmdir".to_owned(), "", errno, hint::for_rmdir))
 }
 
+fn make_point(point: &Path) -> Result<(), Error> {
+    rustix::fs::mkdir(point, crate::make::MODE).map_err(|errno| Error::call("mkdir", point, errno))
+}
+
+fn remove_point(point: &Path) -> Result<(), Error> {
+    rustix::fs::rmdir(point).map_err(|errno| Error::call("rmdir", point, errno))
+}
+
 fn chown(place: &Place, file: &str, owner: Owner) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     let path = place.file(file);
     rustix::fs::chownat(CWD, &path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| Error::call(format!("chown to {}:{}", owner.uid, owner.gid), path, errno))
-}
-
-fn mount(kind: &str, options: &str, point: &Path) -> Result<(), Error> {
-    let fail = |errno| Error::call(format!("mount {kind} {options} on"), point, errno);
-    let data = CString::new(options).map_err(|_| fail(Errno::INVAL))?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("none", point, kind, flags, data.as_c_str()).map_err(fail)
-}
-
-fn unmount(point: &Path) -> Result<(), Error> {
-    rustix::mount::unmount(point, UnmountFlags::NOFOLLOW).map_err(|errno| Error::call("umount", point, errno))
 }

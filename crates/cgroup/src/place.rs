@@ -87,7 +87,8 @@ impl Place {
     }
 
     pub(crate) fn write_error(&self, name: &str, value: &str, errno: Errno) -> Error {
-        self.error(format!("write {} to", value.trim_end()), name, errno, hint::for_write)
+        let explain = |place: &Self, name: &str, errno| hint::for_write(place, name, value, errno);
+        self.error(format!("write {} to", value.trim_end()), name, errno, explain)
     }
 
     /// Makes the error of a call, with the hint that `explain` has.
@@ -96,7 +97,7 @@ impl Place {
         operation: String,
         name: &str,
         errno: Errno,
-        explain: fn(&Self, &str, Errno) -> Option<String>,
+        explain: impl Fn(&Self, &str, Errno) -> Option<String>,
     ) -> Error {
         let error = Error::call(operation, self.file(name), errno);
         match explain(self, name, errno) {
