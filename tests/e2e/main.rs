@@ -3,6 +3,7 @@
 //! `cargo xtask test` starts it in each tier, with the programs under test and the place in the environment.
 #![forbid(unsafe_code)]
 
+mod book;
 mod cgroups;
 mod checkpoint;
 mod command_line;

@@ -10,6 +10,7 @@ pub mod container;
 pub mod group;
 pub mod invocation;
 pub mod leak;
+pub mod page;
 pub mod person;
 pub mod pretence;
 pub mod tier;
