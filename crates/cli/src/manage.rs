@@ -1,12 +1,15 @@
-//! `kill`, `rm`, `logs`: what is done to a container that is there.
+//! `kill`, `rm`, `logs`, `update`, `pause`, `unpause`: what is done to a container that is there.
 
+use palisade_oci::Resources;
 use palisade_oci::state::Status;
 use palisade_runtime::{
     Container, ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal,
 };
 
-use crate::arguments::{Kill, Logs, Remove};
+use crate::arguments::{Kill, Logs, Names, Remove, Update};
+use crate::config;
 use crate::log::{self, Follow};
+use crate::machine::Machine;
 use crate::output::{print, say};
 
 pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
@@ -56,6 +59,30 @@ fn check_ended(container: &Container) -> Result<()> {
                 .hint(format_args!("pal rm -f {id} ends it")))
         }
     }
+}
+
+pub(crate) fn update(verb: &Update, store: &Store) -> Result<u8> {
+    let host = Host::probe()?;
+    let limits = config::limits(&verb.limits, &host, &Machine::read()?, &config::controllers(&host))?;
+    if limits.is_empty() {
+        return Err(
+            Error::new("there is nothing to change").hint("such as --memory 64M, see pal update --help")
+        );
+    }
+    let text = serde_json::Value::Object(limits).to_string();
+    let resources: Resources = palisade_oci::parse_as("the limits", text.as_bytes())?;
+    each(&verb.names, |name| {
+        store.find(name)?.update(&host, &resources)?.iter().for_each(say);
+        print(&format!("{name}\n"))
+    })
+}
+
+pub(crate) fn pause(verb: &Names, store: &Store) -> Result<u8> {
+    each(&verb.names, |name| store.find(name)?.pause())
+}
+
+pub(crate) fn unpause(verb: &Names, store: &Store) -> Result<u8> {
+    each(&verb.names, |name| store.find(name)?.resume())
 }
 
 pub(crate) fn logs(verb: &Logs, store: &Store) -> Result<u8> {

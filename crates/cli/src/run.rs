@@ -73,7 +73,7 @@ impl Order {
             id,
             image,
             config,
-            memory: flags.memory.map(|memory| memory.to_string()),
+            memory: flags.limits.memory.map(|memory| memory.to_string()),
             input: if flags.interactive { Input::Caller } else { Input::Nothing },
             keep: if flags.detach && !flags.rm { Keep::Yes } else { Keep::No },
         })

@@ -41,6 +41,12 @@ pub(crate) enum Verb {
     Rm(Remove),
     /// Print what a container of the background has written
     Logs(Logs),
+    /// Change the limits of containers that run
+    Update(Update),
+    /// Stop all processes of containers where they are
+    Pause(Names),
+    /// Let paused containers go on
+    Unpause(Names),
     /// Control groups: see, make, limit, watch
     Cgroup(cgroup::Cgroup),
     /// Namespaces of all kinds: see, make, enter, keep
@@ -132,6 +138,22 @@ pub(crate) struct Remove {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// The containers' names
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// The containers' names
+    #[arg(value_name = "NAME", required = true)]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Logs {
     /// The container's name
     #[arg(value_name = "NAME")]
@@ -191,24 +213,8 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "HOST[:TARGET][:rwm]", help_heading = "Files")]
     pub(crate) device: Vec<DeviceFlag>,
 
-    /// Most memory
-    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
-    pub(crate) memory: Option<Bytes>,
-    /// Most memory and swap together; -1 for all swap
-    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, help_heading = "Limits")]
-    pub(crate) memory_swap: Option<Swap>,
-    /// Most CPU time, in CPUs
-    #[arg(long, value_name = "N", help_heading = "Limits")]
-    pub(crate) cpus: Option<Cpus>,
-    /// Share of CPU time when it is short; 1024 is the usual
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=262_144), help_heading = "Limits")]
-    pub(crate) cpu_shares: Option<u64>,
-    /// CPUs to run on
-    #[arg(long, value_name = "LIST", help_heading = "Limits")]
-    pub(crate) cpuset_cpus: Option<String>,
-    /// Most processes and threads; -1 for no limit [default: 2048]
-    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Limits")]
-    pub(crate) pids_limit: Option<i64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitFlags,
     /// Limit of a process, see setrlimit(2)
     #[arg(long, value_name = "NAME=SOFT[:HARD]", help_heading = "Limits")]
     pub(crate) ulimit: Vec<Ulimit>,
@@ -244,6 +250,29 @@ pub(crate) struct RunArguments {
     /// Do nothing; say what would be run, with --explain all steps
     #[arg(long, help_heading = "How it runs")]
     pub(crate) dry_run: bool,
+}
+
+/// The limits of a container's cgroup.
+#[derive(Debug, Default, Args)]
+pub(crate) struct LimitFlags {
+    /// Most memory
+    #[arg(long, value_name = "SIZE", help_heading = "Limits")]
+    pub(crate) memory: Option<Bytes>,
+    /// Most memory and swap together; -1 for all swap
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true, help_heading = "Limits")]
+    pub(crate) memory_swap: Option<Swap>,
+    /// Most CPU time, in CPUs
+    #[arg(long, value_name = "N", help_heading = "Limits")]
+    pub(crate) cpus: Option<Cpus>,
+    /// Share of CPU time when it is short; 1024 is the usual
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(2..=262_144), help_heading = "Limits")]
+    pub(crate) cpu_shares: Option<u64>,
+    /// CPUs to run on
+    #[arg(long, value_name = "LIST", help_heading = "Limits")]
+    pub(crate) cpuset_cpus: Option<String>,
+    /// Most processes and threads; -1 for no limit
+    #[arg(long, value_name = "N", allow_hyphen_values = true, help_heading = "Limits")]
+    pub(crate) pids_limit: Option<i64>,
 }
 
 /// The container's network.

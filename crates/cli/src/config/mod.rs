@@ -12,7 +12,7 @@ use crate::image::Image;
 use crate::machine::Machine;
 use crate::user::Account;
 
-pub(crate) use resources::controllers;
+pub(crate) use resources::{controllers, limits};
 pub(crate) use spec::{COMMAND, IMAGE, build};
 
 /// What a configuration depends on beside the flags.

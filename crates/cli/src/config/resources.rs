@@ -5,7 +5,7 @@ use palisade_runtime::{Delegation, Error, Host, Result};
 use serde_json::{Map, Value, json};
 
 use super::Facts;
-use crate::arguments::RunArguments;
+use crate::arguments::{LimitFlags, RunArguments};
 use crate::flags::{Bytes, Cpus, Swap};
 use crate::machine::{Machine, parse_list};
 
@@ -33,22 +33,12 @@ pub(crate) fn controllers(host: &Host) -> Vec<Controller> {
 
 /// The resources as config.json has them; none where nothing can be limited.
 pub(crate) fn resources(flags: &RunArguments, facts: &Facts<'_>, rules: Vec<Value>) -> Result<Option<Value>> {
-    check_machine(flags, facts.machine)?;
-    check_controllers(flags, facts)?;
-    let mut resources = Map::new();
-    if let Some(memory) = memory(flags, facts.machine)? {
-        resources.insert("memory".to_owned(), memory);
+    if flags.cgroup_parent.is_some() {
+        needs_group(facts.host, "--cgroup-parent")?;
     }
-    if let Some(cpu) = cpu(flags) {
-        resources.insert("cpu".to_owned(), cpu);
-    }
-    if facts.controllers.contains(&Controller::Pids) {
-        let limit = match flags.pids_limit {
-            None => PIDS,
-            Some(0) => -1,
-            Some(limit) => limit,
-        };
-        resources.insert("pids".to_owned(), json!({ "limit": limit }));
+    let mut resources = limits(&flags.limits, facts.host, facts.machine, &facts.controllers)?;
+    if flags.limits.pids_limit.is_none() && facts.controllers.contains(&Controller::Pids) {
+        resources.insert("pids".to_owned(), json!({ "limit": PIDS }));
     }
     // Rules for devices need rights over the whole machine, on v2 to load a program into the kernel.
     if facts.host.delegation == Delegation::Everywhere {
@@ -57,7 +47,30 @@ pub(crate) fn resources(flags: &RunArguments, facts: &Facts<'_>, rules: Vec<Valu
     Ok((!resources.is_empty()).then_some(Value::Object(resources)))
 }
 
-fn check_machine(flags: &RunArguments, machine: &Machine) -> Result<()> {
+/// The limits that were asked for, as config.json has them.
+pub(crate) fn limits(
+    flags: &LimitFlags,
+    host: &Host,
+    machine: &Machine,
+    controllers: &[Controller],
+) -> Result<Map<String, Value>> {
+    check_machine(flags, machine)?;
+    check_controllers(flags, host, controllers)?;
+    let mut resources = Map::new();
+    if let Some(memory) = memory(flags, machine)? {
+        resources.insert("memory".to_owned(), memory);
+    }
+    if let Some(cpu) = cpu(flags) {
+        resources.insert("cpu".to_owned(), cpu);
+    }
+    if let Some(limit) = flags.pids_limit.filter(|_| controllers.contains(&Controller::Pids)) {
+        let limit = if limit == 0 { -1 } else { limit };
+        resources.insert("pids".to_owned(), json!({ "limit": limit }));
+    }
+    Ok(resources)
+}
+
+fn check_machine(flags: &LimitFlags, machine: &Machine) -> Result<()> {
     let here = machine.cpus.len();
     if let Some(cpus) = flags.cpus
         && cpus > Cpus(Cpus::PERIOD * u64::try_from(here).unwrap_or(u64::MAX / Cpus::PERIOD))
@@ -91,25 +104,21 @@ fn check_machine(flags: &RunArguments, machine: &Machine) -> Result<()> {
 }
 
 /// A limit that was asked for and cannot be had is an error; nobody asked for the default ones.
-fn check_controllers(flags: &RunArguments, facts: &Facts<'_>) -> Result<()> {
+fn check_controllers(flags: &LimitFlags, host: &Host, controllers: &[Controller]) -> Result<()> {
     let pids = flags.pids_limit.is_some_and(|limit| limit > 0);
     for (asked, flag, controller) in [
-        (flags.memory.is_some(), "--memory", Some(Controller::Memory)),
-        (flags.memory_swap.is_some(), "--memory-swap", Some(Controller::Memory)),
-        (flags.cpus.is_some(), "--cpus", Some(Controller::Cpu)),
-        (flags.cpu_shares.is_some(), "--cpu-shares", Some(Controller::Cpu)),
-        (flags.cpuset_cpus.is_some(), "--cpuset-cpus", Some(Controller::Cpuset)),
-        (pids, "--pids-limit", Some(Controller::Pids)),
-        (flags.cgroup_parent.is_some(), "--cgroup-parent", None),
+        (flags.memory.is_some(), "--memory", Controller::Memory),
+        (flags.memory_swap.is_some(), "--memory-swap", Controller::Memory),
+        (flags.cpus.is_some(), "--cpus", Controller::Cpu),
+        (flags.cpu_shares.is_some(), "--cpu-shares", Controller::Cpu),
+        (flags.cpuset_cpus.is_some(), "--cpuset-cpus", Controller::Cpuset),
+        (pids, "--pids-limit", Controller::Pids),
     ] {
-        if asked && facts.host.delegation == Delegation::Nowhere {
-            return Err(Error::new(format!("{flag} needs a cgroup, and this user may make none here")).hint(
-                "run as root, or where the whole v2 tree is used: systemd-run --user --scope -p Delegate=yes pal …",
-            ));
+        if !asked {
+            continue;
         }
-        if let (true, Some(controller)) = (asked, controller)
-            && !facts.controllers.contains(&controller)
-        {
+        needs_group(host, flag)?;
+        if !controllers.contains(&controller) {
             let name = controller.name(palisade_cgroup::Version::V2);
             return Err(Error::new(format!("{flag} needs the cgroup controller {name}, which is not there"))
                 .hint("it is not mounted, not in the kernel, or not delegated to this user"));
@@ -118,8 +127,17 @@ fn check_controllers(flags: &RunArguments, facts: &Facts<'_>) -> Result<()> {
     Ok(())
 }
 
+fn needs_group(host: &Host, flag: &str) -> Result<()> {
+    if host.delegation != Delegation::Nowhere {
+        return Ok(());
+    }
+    Err(Error::new(format!("{flag} needs a cgroup, and this user may make none here")).hint(
+        "run as root, or where the whole v2 tree is used: systemd-run --user --scope -p Delegate=yes pal …",
+    ))
+}
+
 /// Memory, and swap as Docker counts it: the flag is both together; without it there is as much swap as memory.
-fn memory(flags: &RunArguments, machine: &Machine) -> Result<Option<Value>> {
+fn memory(flags: &LimitFlags, machine: &Machine) -> Result<Option<Value>> {
     let swap = flags.memory_swap.filter(|swap| *swap != Swap::Default);
     let Some(memory) = flags.memory else {
         return match swap {
@@ -143,7 +161,7 @@ fn memory(flags: &RunArguments, machine: &Machine) -> Result<Option<Value>> {
     Ok(Some(json!({ "limit": limit, "swap": total })))
 }
 
-fn cpu(flags: &RunArguments) -> Option<Value> {
+fn cpu(flags: &LimitFlags) -> Option<Value> {
     let mut cpu = Map::new();
     if let Some(Cpus(quota)) = flags.cpus {
         cpu.insert("quota".to_owned(), json!(quota));
