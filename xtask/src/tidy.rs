@@ -2,6 +2,7 @@
 
 mod edges;
 mod map;
+mod book;
 mod security;
 mod sources;
 
@@ -18,6 +19,7 @@ pub(crate) fn run() -> Result<()> {
     let tracked = tracked_files(&workspace)?;
     breaches.extend(sources::breaches(&workspace, &tracked)?);
     breaches.extend(map::breaches(&workspace)?);
+    breaches.extend(book::breaches(&workspace)?);
     breaches.extend(security::breaches(&workspace)?);
     for breach in &breaches {
         eprintln!("tidy: {breach}");

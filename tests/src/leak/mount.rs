@@ -16,10 +16,14 @@ pub(super) struct Mount {
     line: String,
 }
 
+/// The directory of named network namespaces, which the first command that names one makes a shared mount, once and for
+/// good: ip-netns(8) does so, too.
+const NAMES: &str = "/run/netns";
+
 /// Reads the table.
 pub(super) fn read() -> Vec<Mount> {
     let text = fs::read_to_string("/proc/self/mountinfo").expect("read /proc/self/mountinfo");
-    text.lines().filter_map(parse).collect()
+    text.lines().filter_map(parse).filter(|mount| mount.point != Path::new(NAMES)).collect()
 }
 
 /// Lists what is new and what is gone or changed: options and propagation of a mount are part of its line.
