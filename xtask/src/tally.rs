@@ -24,6 +24,10 @@ pub(crate) struct Reader {
     unsettled: u32,
     /// How many tests each run announced that has not yet told its result, outermost first.
     open: Vec<u32>,
+    /// The names in the list of failures that a run ends with.
+    failures: Vec<String>,
+    /// Whether the lines of that list, or of what the failed tests printed, are being read.
+    lists_failures: bool,
 }
 
 impl Tally {
@@ -49,6 +53,7 @@ impl AddAssign for Tally {
 impl Reader {
     /// Takes in one line.
     pub(crate) fn read(&mut self, line: &str) {
+        self.note_failure(line);
         if line.starts_with(HEADING) {
             self.open.clear();
         } else if let Some(announced) = announced(line) {
@@ -70,6 +75,23 @@ impl Reader {
     /// Tells what was counted.
     pub(crate) fn tally(&self) -> Tally {
         self.tally
+    }
+
+    /// Lists the tests that failed, each once.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let mut names = self.failures.clone();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// libtest ends with `failures:` and a line for each name, four blanks before it.
+    fn note_failure(&mut self, line: &str) {
+        let name = line.strip_prefix("    ").filter(|name| name.contains("::") && !name.contains(' '));
+        match name {
+            Some(name) if self.lists_failures => self.failures.push(name.to_owned()),
+            _ => self.lists_failures = line == "failures:",
+        }
     }
 
     /// Adds the result of a run, unless a test printed it that starts its own executable again.
@@ -127,6 +149,14 @@ mod tests {
         ]);
         assert_eq!(found, Tally { passed: 6, failed: 2, skipped: 3 });
         assert_eq!(found.total(), 11);
+    }
+
+    #[test]
+    fn failures_are_known_by_name() {
+        let mut reader = Reader::default();
+        let lines = "test a::b ... FAILED\n\nfailures:\n\n---- a::b stdout ----\n    c::d\n\nfailures:\n    a::b\n    e::f\n\ntest result";
+        lines.lines().for_each(|line| reader.read(line));
+        assert_eq!(reader.failures(), ["a::b", "e::f"]);
     }
 
     #[test]

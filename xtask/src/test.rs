@@ -50,6 +50,9 @@ struct Session<'a> {
 /// No tier takes longer than this.
 const LONGEST_TIER: Duration = Duration::from_secs(2400);
 
+/// More failures than this are no bad luck.
+const MOST_UNSTEADY: usize = 3;
+
 /// Runs the tiers and prints what came of them; success only when nothing failed.
 pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
@@ -132,7 +135,7 @@ impl Session<'_> {
                     rows.extend(self.run_outer(&here, machines, &programs));
                 }
                 Err(error) => {
-                    rows.extend(outer.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}")))))
+                    rows.extend(outer.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}"))).0))
                 }
             }
         }
@@ -141,10 +144,11 @@ impl Session<'_> {
 
     /// Runs a tier that cargo alone is enough for.
     fn run_inner(&self, tier: Tier, tests: &[TestBinary]) -> Row {
-        self.row(tier, |on_line| match tier {
+        let (row, _) = self.row(tier, |on_line| match tier {
             Tier::Golden => unit::run(self, tests, &[Subject::Plans], on_line),
             _ => unit::run_with_examples(self, tests, on_line),
-        })
+        });
+        row
     }
 
     /// Runs the end-to-end tiers, `here` in their order, in two lanes.
@@ -163,7 +167,31 @@ impl Session<'_> {
         })
     }
 
+    /// Runs a tier, and once more what failed of it: on a machine that shares its processors a wait may be too short
+    /// for once. What fails twice has failed, and what does not is told by name.
     fn run_end_to_end(&self, tier: Tier, programs: &Programs) -> Row {
+        let (row, failures) = self.run_once(tier, programs);
+        let by_tests_alone = usize::try_from(row.tally.failed).is_ok_and(|failed| failed == failures.len());
+        if self.interrupt.check().is_err()
+            || !by_tests_alone
+            || !(1..=MOST_UNSTEADY).contains(&failures.len())
+        {
+            return row;
+        }
+        report::print_line(tier, &format!("once more: {}", failures.join(", ")));
+        let arguments: Vec<String> =
+            ["--exact"].into_iter().map(String::from).chain(failures.clone()).collect();
+        let (again, _) = Session { arguments: &arguments, ..*self }.run_once(tier, programs);
+        let passed = matches!(again.outcome, Outcome::Passed) && again.tally.passed >= row.tally.failed;
+        let time = row.time + again.time;
+        if !passed {
+            return Row { time, ..row };
+        }
+        let tally = Tally { passed: row.tally.passed + row.tally.failed, failed: 0, ..row.tally };
+        Row { tier, outcome: Outcome::Unsteady(failures), tally, time }
+    }
+
+    fn run_once(&self, tier: Tier, programs: &Programs) -> (Row, Vec<String>) {
         self.row(tier, |on_line| match tier {
             Tier::HostRoot => host::run_as_root(self, programs, on_line),
             Tier::HostUser => host::run_as_user(self, programs, on_line),
@@ -175,8 +203,8 @@ impl Session<'_> {
         })
     }
 
-    /// Runs a tier and draws up its row.
-    fn row(&self, tier: Tier, tests: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Row {
+    /// Runs a tier, draws up its row and lists the tests that failed.
+    fn row(&self, tier: Tier, tests: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> (Row, Vec<String>) {
         let begin = Instant::now();
         let mut reader = Reader::default();
         let mut on_line = |line: &str| {
@@ -198,6 +226,6 @@ impl Session<'_> {
         if matches!(outcome, Outcome::Failed(_)) && tally.failed == 0 {
             tally += Tally::ONE_FAILED;
         }
-        Row { tier, outcome, tally, time: begin.elapsed() }
+        (Row { tier, outcome, tally, time: begin.elapsed() }, reader.failures())
     }
 }

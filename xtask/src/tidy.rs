@@ -1,8 +1,8 @@
 //! The rules of the house that neither the compiler nor clippy checks.
 
+mod book;
 mod edges;
 mod map;
-mod book;
 mod security;
 mod sources;
 

@@ -10,6 +10,8 @@ use crate::tier::Tier;
 pub(super) enum Outcome {
     /// Each test passed or skipped itself.
     Passed,
+    /// Each test passed, but these only when they ran a second time.
+    Unsteady(Vec<String>),
     /// Something failed; says what, where that was no test.
     Failed(String),
     /// The tier cannot run here; says what it needs and the command that brings it.
@@ -40,9 +42,10 @@ pub(super) fn print(rows: &[Row]) {
     let mut totals = Tally::default();
     for Row { tier, outcome, tally, time } in rows {
         let (word, note) = match outcome {
-            Outcome::Passed => ("passed", ""),
-            Outcome::Failed(why) => ("FAILED", why.as_str()),
-            Outcome::Skipped(why) => ("skipped", why.as_str()),
+            Outcome::Passed => ("passed", String::new()),
+            Outcome::Unsteady(names) => ("unsteady", format!("failed at first: {}", names.join(", "))),
+            Outcome::Failed(why) => ("FAILED", why.clone()),
+            Outcome::Skipped(why) => ("skipped", why.clone()),
         };
         let line = format!(
             "{:<10} {word:<8} {:>7} {:>7} {:>8} {:>8.1}  {note}",

@@ -15,9 +15,8 @@ const RUNNER: &str = "tests/e2e/book.rs";
 
 /// Names each page that nobody finds, and each whose commands nobody runs.
 pub(super) fn breaches(workspace: &Workspace) -> Result<Vec<String>> {
-    let read = |path: &str| {
-        fs::read_to_string(workspace.root().join(path)).with_context(|| format!("read {path}"))
-    };
+    let read =
+        |path: &str| fs::read_to_string(workspace.root().join(path)).with_context(|| format!("read {path}"));
     let contents = read(&format!("{PAGES}/{CONTENTS}"))?;
     let runner = read(RUNNER)?;
     let mut breaches = Vec::new();
