@@ -79,7 +79,7 @@ fn dispatch(arguments: &Arguments) -> Result<u8> {
         Some(Verb::Unpause(verb)) => manage::unpause(verb, &store),
         Some(Verb::Cgroup(family)) => cgroup::dispatch(&family.verb, &store),
         Some(Verb::Ns(family)) => ns::dispatch(&family.verb, &store),
-        Some(Verb::Netns(family)) => netns::dispatch(&family.verb),
+        Some(Verb::Netns(family)) => netns::dispatch(&family.verb, &store),
     }
 }
 

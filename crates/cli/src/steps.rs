@@ -43,8 +43,8 @@ impl Step for Operation {
     }
 }
 
-/// Turns operations on groups into steps.
-pub(crate) fn steps(operations: Vec<Operation>) -> Vec<Box<dyn Step>> {
+/// Turns operations into steps.
+pub(crate) fn steps<O: Step + 'static>(operations: Vec<O>) -> Vec<Box<dyn Step>> {
     operations.into_iter().map(|operation| Box::new(operation) as Box<dyn Step>).collect()
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn carry_out(steps: &[Box<dyn Step + '_>], telling: Telling) -> Resul
 }
 
 /// Tells a step that was done.
-fn explain(shell: &[String], milliseconds: f64) {
+pub(crate) fn explain(shell: &[String], milliseconds: f64) {
     let mut lines = shell.iter();
     let first = lines.next().map_or("", String::as_str);
     let mut text = format!("{milliseconds:>8.3} ms  {first}\n");

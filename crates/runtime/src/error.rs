@@ -117,6 +117,7 @@ macro_rules! wraps {
 wraps! {
     palisade_cgroup::Error => ErrorKind::Other,
     palisade_namespace::Error => ErrorKind::Other,
+    palisade_network::Error => ErrorKind::Other,
     palisade_systemd::Error => ErrorKind::Other,
     palisade_oci::Error => ErrorKind::Invalid
 }

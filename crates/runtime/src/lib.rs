@@ -25,7 +25,6 @@ mod labels;
 mod launch;
 mod lifecycle;
 mod listener;
-mod netlink;
 mod record;
 mod resctrl;
 mod scope;

@@ -22,6 +22,7 @@ const STANDS_ON: &[(&str, &[&str])] = &[
         &[
             "palisade-cgroup",
             "palisade-namespace",
+            "palisade-network",
             "palisade-mount",
             "palisade-seccomp",
             "palisade-systemd",
@@ -29,7 +30,7 @@ const STANDS_ON: &[(&str, &[&str])] = &[
         ],
     ),
     ("palisade-shim", &["palisade-runtime"]),
-    ("palisade-engine", &["palisade-runtime", "palisade-network", "palisade-image"]),
+    ("palisade-engine", &["palisade-runtime", "palisade-image"]),
     ("palisade-cli", &["palisade-engine", "palisade-runtime"]),
     ("palisade-tests", &["palisade-cli", "palisade-shim"]),
     // These two look at the others from outside and so depend on none but the raw system calls.

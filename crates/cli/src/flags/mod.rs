@@ -3,6 +3,7 @@
 mod cpus;
 mod device;
 mod mount;
+mod netns;
 mod size;
 mod target;
 mod ulimit;
@@ -10,6 +11,7 @@ mod ulimit;
 pub(crate) use cpus::Cpus;
 pub(crate) use device::DeviceFlag;
 pub(crate) use mount::{Tmpfs, Volume};
+pub(crate) use netns::NetnsName;
 pub(crate) use size::{Bytes, Swap};
 pub(crate) use target::{GroupName, ProcessName};
 pub(crate) use ulimit::Ulimit;

@@ -1,6 +1,6 @@
 //! `list`: the names that there are.
 
-use palisade_runtime::{Error, Result};
+use palisade_runtime::Result;
 use serde::Serialize;
 
 use crate::arguments::Format;
@@ -8,38 +8,24 @@ use crate::arguments::netns::List;
 use crate::output::{print, print_json};
 use crate::table;
 
-/// Where the names are, as files that namespaces are mounted on; that of iproute2.
-const DIRECTORY: &str = "/run/netns";
-
 /// A name; the names of the fields are promised.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
     name: String,
+    /// The number that this network namespace knows it by; null where it has none.
+    nsid: Option<i32>,
 }
 
 pub(crate) fn list(verb: &List) -> Result<u8> {
-    let rows = names()?;
+    let rows = palisade_network::list()?.into_iter().map(|named| Row { name: named.name, nsid: named.nsid });
     match verb.printing.format {
-        Format::Json => print_json(&rows)?,
+        Format::Json => print_json(&rows.collect::<Vec<_>>())?,
         Format::Table => {
-            let cells: Vec<_> = rows.into_iter().map(|row| vec![row.name]).collect();
-            print(&table::draw(&["NAME"], &cells, table::width()))?;
+            let number = |nsid: Option<i32>| nsid.map_or_else(|| "-".to_owned(), |nsid| nsid.to_string());
+            let cells: Vec<_> = rows.map(|row| vec![row.name, number(row.nsid)]).collect();
+            print(&table::draw(&["NAME", "NSID"], &cells, table::width()))?;
         }
     }
     Ok(0)
-}
-
-fn names() -> Result<Vec<Row>> {
-    let entries = match std::fs::read_dir(DIRECTORY) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(format!("list {DIRECTORY}"), &error)),
-    };
-    let mut rows: Vec<Row> = entries
-        .flatten()
-        .map(|entry| Row { name: entry.file_name().to_string_lossy().into_owned() })
-        .collect();
-    rows.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(rows)
 }

@@ -266,7 +266,7 @@ impl Host<'_> {
     fn move_devices(&mut self, devices: &[DeviceMove]) -> Result<()> {
         let pid = self.process()?.pid;
         let moved = self.devices.insert(Moved::prepare(pid)?);
-        devices.iter().try_for_each(|device| moved.move_in(pid, device))
+        devices.iter().try_for_each(|device| moved.move_in(device))
     }
 
     fn process(&self) -> Result<&Process> {

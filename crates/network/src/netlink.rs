@@ -1,4 +1,6 @@
-//! `rtnetlink(7)`: requests about network devices and addresses, and the answers to them.
+//! `rtnetlink(7)`: requests about devices, addresses, routes and namespaces, and the answers to them.
+//!
+//! Synchronous and small: a request goes out, and all that answers it is there when [`Socket::ask`] returns.
 
 use std::os::fd::OwnedFd;
 
@@ -7,22 +9,23 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 /// `NLM_F_REQUEST | NLM_F_ACK`.
 const ASKED: u16 = 0x5;
-/// `NLM_F_DUMP`: all objects of the kind.
-pub(crate) const ALL: u16 = 0x300;
-/// `NLM_F_CREATE | NLM_F_EXCL`: an object that is not there yet.
-pub(crate) const NEW: u16 = 0x600;
+/// `NLM_F_DUMP`: asks for all objects of the kind.
+pub const ALL: u16 = 0x300;
+/// `NLM_F_CREATE | NLM_F_EXCL`: makes an object that must not be there yet.
+pub const NEW: u16 = 0x600;
 const HEADER: usize = 16;
 /// `NLMSG_ERROR` and `NLMSG_DONE`.
 const ERROR: u16 = 2;
 const DONE: u16 = 3;
 
-/// A message to the kernel.
+/// A message to the kernel; it asks for an acknowledgement.
 #[derive(Debug)]
-pub(crate) struct Request(Vec<u8>);
+pub struct Request(Vec<u8>);
 
 impl Request {
     /// Begins a request of a kind, `RTM_*`, with the header of that kind.
-    pub(crate) fn new(kind: u16, flags: u16, header: &[u8]) -> Self {
+    #[must_use]
+    pub fn new(kind: u16, flags: u16, header: &[u8]) -> Self {
         let mut bytes = vec![0; HEADER];
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
         bytes[6..8].copy_from_slice(&(flags | ASKED).to_ne_bytes());
@@ -31,7 +34,8 @@ impl Request {
     }
 
     /// Adds an attribute.
-    pub(crate) fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
+    #[must_use]
+    pub fn attribute(mut self, kind: u16, value: &[u8]) -> Self {
         let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
         self.0.extend_from_slice(&length.to_ne_bytes());
         self.0.extend_from_slice(&kind.to_ne_bytes());
@@ -40,9 +44,20 @@ impl Request {
         self
     }
 
-    /// Adds a text that ends in a zero.
-    pub(crate) fn text(self, kind: u16, text: &str) -> Self {
+    /// Adds an attribute that is a text and ends in a zero.
+    #[must_use]
+    pub fn text(self, kind: u16, text: &str) -> Self {
         self.attribute(kind, &[text.as_bytes(), &[0]].concat())
+    }
+
+    /// Adds an attribute that is made of others, which `fill` adds behind `header`.
+    #[must_use]
+    pub fn nested(mut self, kind: u16, header: &[u8], fill: impl FnOnce(Self) -> Self) -> Self {
+        let start = self.0.len();
+        self = fill(self.attribute(kind, header));
+        let length = u16::try_from(self.0.len() - start).unwrap_or(u16::MAX);
+        self.0[start..start + 2].copy_from_slice(&length.to_ne_bytes());
+        self
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -54,18 +69,25 @@ impl Request {
 
 /// A socket to the kernel, of the network namespace that the thread was in when it opened it.
 #[derive(Debug)]
-pub(crate) struct Socket(OwnedFd);
+pub struct Socket(OwnedFd);
 
 impl Socket {
     /// Opens one.
-    pub(crate) fn open() -> Result<Self, Errno> {
+    ///
+    /// # Errors
+    /// Those of `socket(2)`.
+    pub fn open() -> Result<Self, Errno> {
         // NETLINK_ROUTE is protocol 0, the default.
         rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
             .map(Self)
     }
 
     /// Sends a request and gives the objects of the answer, each with its kind's header and attributes.
-    pub(crate) fn ask(&self, request: Request) -> Result<Vec<Vec<u8>>, Errno> {
+    ///
+    /// # Errors
+    /// What the kernel answers instead: EPERM without CAP_NET_ADMIN over the socket's network namespace, ENODEV for a
+    /// device that is not there, EEXIST for an object that is.
+    pub fn ask(&self, request: Request) -> Result<Vec<Vec<u8>>, Errno> {
         rustix::net::send(&self.0, &request.finish(), SendFlags::empty())?;
         let mut buffer = vec![0; 1 << 16];
         let mut objects = Vec::new();
@@ -103,8 +125,8 @@ fn messages(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// Splits what is behind an object's header into its attributes.
-pub(crate) fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+/// Splits what is behind an object's header into its attributes, each a kind and a value.
+pub fn attributes(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let length = usize::from(u16::from_ne_bytes(*rest.first_chunk()?));
         let kind = u16::from_ne_bytes(*rest.get(2..)?.first_chunk()?);
