@@ -109,7 +109,8 @@ impl Error {
     }
 
     /// Adds a hint to the one that is there.
-    pub(crate) fn and_hint(self, hint: &str) -> Self {
+    #[must_use]
+    pub fn and_hint(self, hint: &str) -> Self {
         match self.hint().map(|first| format!("{first}; {hint}")) {
             Some(both) => self.with_hint(both),
             None => self.with_hint(hint),

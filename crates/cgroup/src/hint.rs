@@ -87,9 +87,9 @@ fn missing(place: &Place, name: &str) -> String {
                 above.directory().display()
             );
         }
-        if place.path.is_root() {
-            return "the root of the tree has no limits".to_owned();
-        }
+    }
+    if place.path.is_root() {
+        return "the root of a hierarchy has no such file".to_owned();
     }
     format!("this kernel has no {name}, or it was built or started without it")
 }

@@ -58,7 +58,7 @@ pub use mount::{Mounting, Wish};
 pub use operation::{Operation, Owner};
 pub use path::{GroupPath, InvalidPath};
 pub use place::Place;
-pub use recipe::Recipe;
+pub use recipe::{Recipe, quote};
 pub use refusal::{Knob, Refusal};
 pub use stats::Stats;
 pub use watch::{Event, Notice, PressureLevel, Watch};

@@ -328,8 +328,8 @@ pub(crate) fn join(directory: &str, file: &str) -> String {
     if directory.is_empty() { file.to_owned() } else { format!("{directory}/{file}") }
 }
 
-/// Quotes a value for the shell where it has anything but plain characters.
-pub(crate) fn quote(value: &str) -> String {
+/// Quotes a value for a shell where it has anything but plain characters.
+pub fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.,:+/=".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         value.to_owned()

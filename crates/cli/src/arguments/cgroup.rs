@@ -1,9 +1,14 @@
 //! The command line of `pal cgroup`.
 
-use clap::{Args, Subcommand};
+mod looking;
+mod making;
+mod processes;
 
-use super::super::flags::GroupName;
-use super::{Printing, Telling};
+pub(crate) use looking::{Layout, Of, Procs, Show, Tree};
+pub(crate) use making::{Create, Delegate, Mount, Remove, Umount};
+pub(crate) use processes::{Attach, Exec, Freeze, Kill};
+
+use clap::{Args, Subcommand};
 
 /// `pal cgroup`.
 #[derive(Debug, Args)]
@@ -16,10 +21,34 @@ pub(crate) struct Cgroup {
 pub(crate) enum Verb {
     /// Show where each controller lives on this machine
     Layout(Layout),
+    /// Mount a hierarchy
+    Mount(Mount),
+    /// Take the mount of a hierarchy away
+    Umount(Umount),
     /// Make groups, and what is missing above them
     Create(Create),
     /// Remove groups that hold no processes
     Rm(Remove),
+    /// Show the groups below one, and how many processes are in each
+    Tree(Tree),
+    /// Show all about a group
+    Show(Show),
+    /// Show the groups that processes are in
+    Of(Of),
+    /// Show the processes of a group
+    Procs(Procs),
+    /// Move processes or threads into a group
+    Attach(Attach),
+    /// Run a program in a group
+    Exec(Exec),
+    /// Suspend all processes of groups
+    Freeze(Freeze),
+    /// Resume all processes of groups
+    Thaw(Freeze),
+    /// Send a signal to all processes of groups
+    Kill(Kill),
+    /// Give a group to a user
+    Delegate(Delegate),
 }
 
 /// The hierarchies that a verb is about.
@@ -28,36 +57,4 @@ pub(crate) struct Hierarchies {
     /// In the hierarchies of these controllers, or in name=NAME, alone
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Layout {
-    #[command(flatten)]
-    pub(crate) printing: Printing,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Create {
-    /// The groups' paths; relative ones are below the group that was given to the user, below the root for root
-    #[arg(value_name = "GROUP", required = true)]
-    pub(crate) groups: Vec<GroupName>,
-    /// In the hierarchies of these controllers, or in name=NAME, alone; on v2 the controllers are enabled
-    #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
-    pub(crate) controllers: Vec<String>,
-    #[command(flatten)]
-    pub(crate) telling: Telling,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Remove {
-    /// The groups
-    #[arg(value_name = "GROUP", required = true)]
-    pub(crate) groups: Vec<GroupName>,
-    /// Remove the groups below them, too
-    #[arg(short, long)]
-    pub(crate) recursive: bool,
-    #[command(flatten)]
-    pub(crate) hierarchies: Hierarchies,
-    #[command(flatten)]
-    pub(crate) telling: Telling,
 }

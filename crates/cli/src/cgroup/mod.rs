@@ -1,8 +1,18 @@
 //! `pal cgroup`: control groups, with or without a container.
 
+mod attach;
 mod create;
+mod delegate;
+mod exec;
+mod label;
 mod layout;
+mod mount;
+mod of;
+mod procs;
 mod remove;
+mod show;
+mod signal;
+mod tree;
 
 use palisade_runtime::{Result, Store};
 
@@ -11,7 +21,19 @@ use crate::arguments::cgroup::Verb;
 pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
     match verb {
         Verb::Layout(verb) => layout::show(verb),
+        Verb::Mount(verb) => mount::mount(verb),
+        Verb::Umount(verb) => mount::umount(verb),
         Verb::Create(verb) => create::create(verb, store),
         Verb::Rm(verb) => remove::remove(verb, store),
+        Verb::Tree(verb) => tree::show(verb, store),
+        Verb::Show(verb) => show::show(verb, store),
+        Verb::Of(verb) => of::show(verb, store),
+        Verb::Procs(verb) => procs::show(verb, store),
+        Verb::Attach(verb) => attach::attach(verb, store),
+        Verb::Exec(verb) => exec::exec(verb, store),
+        Verb::Freeze(verb) => signal::freeze(verb, store),
+        Verb::Thaw(verb) => signal::thaw(verb, store),
+        Verb::Kill(verb) => signal::kill(verb, store),
+        Verb::Delegate(verb) => delegate::delegate(verb, store),
     }
 }

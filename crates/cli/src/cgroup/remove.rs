@@ -12,9 +12,9 @@ pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
     let mut operations = Vec::new();
     for group in &verb.groups {
         let places = group.places(&layout, &verb.hierarchies.controllers, store)?;
-        let new = Operation::remove(&places, below)?;
-        operations
-            .extend(new.into_iter().filter(|operation| !operations.contains(operation)).collect::<Vec<_>>());
+        let mut new = Operation::remove(&places, below)?;
+        new.retain(|operation| !operations.contains(operation));
+        operations.extend(new);
     }
     carry_out(&steps(operations), verb.telling)?;
     Ok(0)
