@@ -3,6 +3,8 @@
 //! [`Namespaces`] says for each [`Kind`] whether it is made, joined or inherited; [`steps`] turns that into one
 //! ordered list, as data; [`Handle`] is an open namespace whose kind was checked; [`IdMaps`] and [`MapMethod`] are
 //! what a new user namespace needs before anything in it has an id. `namespaces(7)`, `user_namespaces(7)`.
+//!
+//! [`clone`], [`unshare`] and [`setns`] are the kernel's three verbs; [`survey`] lists what there is on the machine.
 #![forbid(unsafe_code)]
 
 mod error;
@@ -13,6 +15,8 @@ mod mapping;
 mod set;
 mod step;
 mod subid;
+mod survey;
+mod verb;
 
 pub use error::Error;
 pub use handle::{Handle, Identity, open};
@@ -22,3 +26,5 @@ pub use mapping::{Helpers, MapFacts, MapMethod, choose_method, find_helpers, wri
 pub use set::{Namespaces, Source, Target};
 pub use step::{Action, Place, Rights, Step, steps};
 pub use subid::{SubIdRange, Who, parse_subids, read_subids};
+pub use survey::{Depth, Found, Keeper, Scope, Survey, number_of, survey};
+pub use verb::{Spawned, clone, setns, unshare};
