@@ -3,3 +3,4 @@
 //! A test that shows a primitive of `docs/primitives.md` bears the row's id in front of its name.
 
 mod containers;
+mod ns;

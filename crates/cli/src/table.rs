@@ -69,6 +69,13 @@ fn plain(cell: &str) -> String {
     cell.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
+/// Cuts a line to the width, where there is one.
+pub(crate) fn line(text: &str, width: Option<usize>) -> String {
+    let text = plain(text);
+    let width = width.unwrap_or(usize::MAX).min(length(&text));
+    fit(&text, width)
+}
+
 /// Prints a number of seconds in its largest unit.
 pub(crate) fn age(seconds: u64) -> String {
     match seconds {

@@ -3,6 +3,7 @@
 mod cpus;
 mod device;
 mod mount;
+mod namespace;
 mod netns;
 mod size;
 mod target;
@@ -11,6 +12,7 @@ mod ulimit;
 pub(crate) use cpus::Cpus;
 pub(crate) use device::DeviceFlag;
 pub(crate) use mount::{Tmpfs, Volume};
+pub(crate) use namespace::KindName;
 pub(crate) use netns::NetnsName;
 pub(crate) use size::{Bytes, Swap};
 pub(crate) use target::{GroupName, ProcessName};

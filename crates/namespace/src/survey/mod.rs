@@ -24,8 +24,11 @@ pub struct Scope {
 pub enum Depth {
     /// Processes, the caller's own mounts, and the owners and parents of what was found.
     Usual,
-    /// The descriptors of all processes as well.
-    Descriptors,
+    /// The descriptors of all processes as well, on a machine with no more processes than this.
+    Descriptors {
+        /// How many.
+        most: usize,
+    },
     /// The descriptors of all processes and the mounts of all mount namespaces.
     Everything,
 }
@@ -39,6 +42,8 @@ pub struct Survey {
     pub processes: usize,
     /// How many of them show their namespaces to others only.
     pub unreadable: usize,
+    /// Whether descriptors were to be looked through and were not, as there are too many processes.
+    pub crowded: bool,
 }
 
 /// A namespace.
@@ -83,6 +88,13 @@ pub enum Keeper {
     Namespace(u64),
 }
 
+/// Whether descriptors are looked through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Descriptors {
+    LookThrough,
+    LeaveOut,
+}
+
 /// Looks for all namespaces.
 ///
 /// What goes away meanwhile is left out. What other users' processes are in can be seen only by who may trace them;
@@ -93,7 +105,12 @@ pub enum Keeper {
 pub fn survey(scope: Scope) -> Result<Survey, Error> {
     let proc = processes::open()?;
     let pids = processes::list(&proc)?;
-    let descriptors = matches!(scope.depth, Depth::Descriptors | Depth::Everything);
+    let descriptors = match scope.depth {
+        Depth::Usual => Descriptors::LeaveOut,
+        Depth::Descriptors { most } if pids.len() > most => Descriptors::LeaveOut,
+        Depth::Descriptors { .. } | Depth::Everything => Descriptors::LookThrough,
+    };
+    let crowded = descriptors == Descriptors::LeaveOut && scope.depth != Depth::Usual;
     let mut wanted = scope.kinds;
     if scope.depth == Depth::Everything {
         // Whose mounts to read is told by the mount namespaces.
@@ -105,7 +122,7 @@ pub fn survey(scope: Scope) -> Result<Survey, Error> {
         mounts::others(&mut table);
     }
     relations::find(&mut table);
-    Ok(Survey { namespaces: table.finish(scope.kinds), processes: pids.len(), unreadable })
+    Ok(Survey { namespaces: table.finish(scope.kinds), processes: pids.len(), unreadable, crowded })
 }
 
 /// Reads the number of the namespace that a process is in; `name` is that of the file in `/proc/PID/ns`.
@@ -157,7 +174,7 @@ mod tests {
     #[test]
     fn a_namespace_that_only_a_descriptor_keeps_is_found() {
         let hold = crate::Handle::current(Kind::Ipc).unwrap();
-        let survey = survey(Scope { kinds: all(), depth: Depth::Descriptors }).unwrap();
+        let survey = survey(Scope { kinds: all(), depth: Depth::Descriptors { most: usize::MAX } }).unwrap();
         let number = hold.identity().unwrap().inode;
         let found = survey.namespaces.iter().find(|found| found.number == number).unwrap();
         let held = |keeper: &Keeper| matches!(keeper, Keeper::Descriptor { pid, .. } if *pid == id());

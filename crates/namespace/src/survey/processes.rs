@@ -8,7 +8,8 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::Errno;
 
-use super::descriptors;
+use super::Descriptors;
+use super::descriptors as held;
 use super::table::{Table, parse};
 use crate::{Error, Kinds};
 
@@ -42,18 +43,18 @@ pub(super) fn scan(
     proc: &OwnedFd,
     pids: &[u32],
     kinds: Kinds,
-    with_descriptors: bool,
+    descriptors: Descriptors,
 ) -> Result<(Table, usize), Error> {
     let threads =
         if pids.len() < MANY { 1 } else { std::thread::available_parallelism().map_or(1, usize::from) };
     if threads == 1 {
-        return Ok(scan_some(proc, pids, kinds, with_descriptors));
+        return Ok(scan_some(proc, pids, kinds, descriptors));
     }
     let part = pids.len().div_ceil(threads);
     std::thread::scope(|scope| {
         let parts = pids.chunks(part);
         let running: Vec<_> =
-            parts.map(|pids| scope.spawn(move || scan_some(proc, pids, kinds, with_descriptors))).collect();
+            parts.map(|pids| scope.spawn(move || scan_some(proc, pids, kinds, descriptors))).collect();
         let mut whole = (Table::default(), 0);
         for thread in running {
             let (table, unreadable) =
@@ -65,12 +66,12 @@ pub(super) fn scan(
     })
 }
 
-fn scan_some(proc: &OwnedFd, pids: &[u32], kinds: Kinds, with_descriptors: bool) -> (Table, usize) {
+fn scan_some(proc: &OwnedFd, pids: &[u32], kinds: Kinds, descriptors: Descriptors) -> (Table, usize) {
     let mut table = Table::default();
     let mut unreadable = 0;
     for pid in pids {
         match scan_one(proc, *pid, kinds, &mut table) {
-            Ok(()) if with_descriptors => descriptors::scan(proc, *pid, &mut table),
+            Ok(()) if descriptors == Descriptors::LookThrough => held::scan(proc, *pid, &mut table),
             Ok(()) => {}
             Err(Errno::ACCESS | Errno::PERM) => unreadable += 1,
             // It has ended.
