@@ -4,6 +4,7 @@ mod bars;
 mod borrow;
 mod bundle;
 mod launch;
+mod order;
 mod report;
 mod rounds;
 mod scale;
@@ -34,6 +35,8 @@ pub(crate) enum Measure {
     Start(StartArgs),
     /// Measures a machine with many containers: create, list, and the memory of what waits for start.
     Scale(scale::ScaleArgs),
+    /// Finds the functions that the verbs need and writes the list that has the linker put them together
+    Order,
 }
 
 /// The options of `bench start`.
@@ -73,6 +76,7 @@ pub(crate) fn run(measure: &Measure) -> Result<()> {
     match measure {
         Measure::Start(args) => start(args),
         Measure::Scale(args) => scale::run(args),
+        Measure::Order => order::run(),
     }
 }
 

@@ -38,7 +38,8 @@ pub(crate) enum Outcome {
 /// Starts measured commands.
 #[derive(Debug)]
 pub(crate) struct Launcher {
-    timed: PathBuf,
+    /// The program that starts a command, and its arguments before those that say which.
+    starter: Vec<OsString>,
     parallel: PathBuf,
     scratch: TempDir,
 }
@@ -49,8 +50,25 @@ impl Launcher {
         for name in ["timed", "guest", "floor", "parallel"] {
             compile(&workspace.root().join("benches").join(name), &directory.join(name))?;
         }
+        Self::new(directory, vec![directory.join("timed").into()])
+    }
+
+    /// The same, but commands are not measured: which of `addresses` each one meets is written to `visited`.
+    pub(crate) fn of_visits(
+        workspace: &Workspace,
+        directory: &Path,
+        addresses: &Path,
+        visited: &Path,
+    ) -> Result<Self> {
+        for name in ["visits", "guest"] {
+            compile(&workspace.root().join("benches").join(name), &directory.join(name))?;
+        }
+        Self::new(directory, vec![directory.join("visits").into(), addresses.into(), visited.into()])
+    }
+
+    fn new(directory: &Path, starter: Vec<OsString>) -> Result<Self> {
         let scratch = TempDir::with_prefix("bench-").context("make a temporary directory")?;
-        Ok(Self { timed: directory.join("timed"), parallel: directory.join("parallel"), scratch })
+        Ok(Self { starter, parallel: directory.join("parallel"), scratch })
     }
 
     /// Runs a command to its end; an error when it fails, with what it said.
@@ -76,7 +94,9 @@ impl Launcher {
         // A file, for a created container keeps the standard streams: a pipe would have no end.
         let errors = self.scratch.path().join("stderr");
         let stderr = File::create(&errors).with_context(|| format!("create {}", errors.display()))?;
-        let status = Command::new(&self.timed)
+        let [starter, first @ ..] = &self.starter[..] else { bail!("nothing starts commands") };
+        let status = Command::new(starter)
+            .args(first)
             .arg(limit.as_secs().to_string())
             .arg(&result)
             .arg(program)
@@ -87,13 +107,13 @@ impl Launcher {
             // Ctrl-C ends the benchmark between two commands, never in the middle of one.
             .process_group(0)
             .status()
-            .with_context(|| format!("execute {}", self.timed.display()))?;
+            .with_context(|| format!("execute {}", starter.display()))?;
         let command = || describe(program, args);
         if !status.success() {
-            bail!("{}: timed: {status}", command());
+            bail!("{}: {}: {status}", command(), starter.display());
         }
         let text = fs::read_to_string(&result).with_context(|| format!("read {}", result.display()))?;
-        let line = parse(&text).with_context(|| format!("{}: timed: {text:?}", command()))?;
+        let line = parse(&text).with_context(|| format!("{}: {}: {text:?}", command(), starter.display()))?;
         if line.hung {
             return Ok(Outcome::Hung);
         }

@@ -1,6 +1,7 @@
 //! What is measured: the floor, Palisade, and the runtimes that are installed.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -117,16 +118,28 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Builds `palisade` as it is released, and asks cargo where it is.
 fn build_palisade(workspace: &Workspace) -> Result<PathBuf> {
+    build_palisade_with(workspace, &[], &[])
+}
+
+/// Builds `palisade` as it is released, with more options of cargo and of the compiler.
+pub(crate) fn build_palisade_with(
+    workspace: &Workspace,
+    cargo_options: &[&OsStr],
+    compiler_options: &[&OsStr],
+) -> Result<PathBuf> {
     eprintln!("bench: building palisade");
     let output = Command::new(cargo())
-        .args(["build", "--release", "--package", "palisade-runtime", "--bin", "palisade"])
+        .args(["rustc", "--release", "--package", "palisade-runtime", "--bin", "palisade"])
         .arg("--message-format=json-render-diagnostics")
+        .args(cargo_options)
+        .arg("--")
+        .args(compiler_options)
         .current_dir(workspace.root())
         .stderr(Stdio::inherit())
         .output()
-        .context("execute cargo build")?;
+        .context("execute cargo rustc")?;
     if !output.status.success() {
-        bail!("cargo build of palisade: {}", output.status);
+        bail!("cargo rustc of palisade: {}", output.status);
     }
     for line in output.stdout.split(|byte| *byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
@@ -136,7 +149,7 @@ fn build_palisade(workspace: &Workspace) -> Result<PathBuf> {
             return Ok(PathBuf::from(program));
         }
     }
-    bail!("cargo build names no executable for palisade")
+    bail!("cargo rustc names no executable for palisade")
 }
 
 /// Installs youki into target/youki, without what needs C libraries: seccomp and systemd are not measured.
