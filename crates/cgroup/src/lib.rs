@@ -61,4 +61,4 @@ pub use place::Place;
 pub use recipe::{Recipe, quote};
 pub use refusal::{Knob, Refusal};
 pub use stats::Stats;
-pub use watch::{Event, Notice, PressureLevel, Watch};
+pub use watch::{Depth, Event, Notice, PressureLevel, Told, Watch};

@@ -1,169 +1,524 @@
-//! Learning of what happens in a group without asking again and again.
+//! Learning of what happens in groups without asking again and again.
+//!
+//! The kernel tells in four ways, and all end in one poll(2): inotify(7) of files that it notifies of and of
+//! directories that come and go, eventfd(2) through `cgroup.event_control` on v1, triggers in PSI files, and on v1
+//! alone, where nothing tells that a group has become empty, the pidfd of a member and fanotify(7) for processes
+//! that are moved away.
 
+mod counters;
+mod event;
+mod files;
+mod freezing;
+mod members;
+mod memory;
+mod pressure;
 mod source;
+mod victim;
+
+
+pub use event::{Event, Notice, PressureLevel, Share, Stall, Told};
+pub use victim::{Victim, Victims};
+
 
 use crate::freeze::timespec;
-use crate::{Error, Group};
+use crate::recipe::join;
+use crate::{Error, ErrorKind, Group, Version};
+use files::{Files, Interest, Signal, What};
 use rustix::event::{PollFd, PollFlags};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
-use source::Source;
-use std::collections::VecDeque;
+use source::{Cause, Source};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-/// How often a machine with v1 alone is asked whether the group is empty: it has nothing that would tell.
-const ASK: Duration = Duration::from_millis(100);
-/// How often a wait is broken off for a look: poll does not return when a v2 group is removed.
-const LOOK: Duration = Duration::from_secs(1);
-
-/// Names what to watch.
+/// Says which groups are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// Whether the group, or one below it, holds a process.
-    Populated,
-    /// Tasks ended, or on v1 stopped, for want of memory.
-    Oom,
-    /// Memory use that crosses this many bytes, either way; v1 only.
-    Threshold(u64),
-    /// Memory that gets scarce.
-    Pressure(PressureLevel),
+pub enum Depth {
+    /// The group that was named; what happens below it counts as its own wherever the kernel counts it so.
+    Alone,
+    /// Each group below it by itself, too, those that are still to come among them. Pressure and thresholds are
+    /// those of the group that was named.
+    Subtree,
 }
 
-/// Says how scarce memory has to get; v1's levels, on v2 the stall in a second that they are taken to mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PressureLevel {
-    /// The kernel reclaims; on v2 some task waited for 50 ms.
-    Low,
-    /// It swaps and drops caches in use; on v2 some task waited for 150 ms.
-    Medium,
-    /// It is about to kill; on v2 all tasks waited for 150 ms at once.
-    Critical,
-}
-
-/// Tells what happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The first process has come.
-    Populated,
-    /// The last process has gone.
-    Empty,
-    /// Memory ran out; so many tasks were killed since the last event, none where v1's OOM killer is off.
-    Oom {
-        /// How many.
-        killed: u64,
-    },
-    /// Memory use crossed this many bytes.
-    Threshold(u64),
-    /// Memory has become this scarce.
-    Pressure(PressureLevel),
-    /// The group was removed; no further event comes.
-    Removed,
-}
-
-/// Watches a group.
+/// Watches groups.
 #[derive(Debug)]
-pub struct Watch<'a> {
-    group: &'a Group,
+pub struct Watch {
+    files: Files,
+    /// Tells of writes in v1 hierarchies, one descriptor each, by the mount point.
+    writes: BTreeMap<String, OwnedFd>,
+    groups: BTreeMap<usize, Watched>,
+    next_number: usize,
+    ready: VecDeque<Told>,
+}
+
+/// What a wait ended with.
+struct Woken {
+    /// What the sources were told, each by the numbers of its group and its own.
+    causes: BTreeMap<(usize, usize), Cause>,
+    /// Whether something was written in a v1 hierarchy.
+    moved: bool,
+    /// Whether all has to be looked at: something that the caller waits for has happened, and inotify tells a little
+    /// later than poll; or the kernel has lost count.
+    ended: bool,
+}
+
+/// A group with all that tells of it.
+#[derive(Debug)]
+struct Watched {
+    group: Group,
+    notices: Vec<Notice>,
+    depth: Depth,
     sources: Vec<Source>,
-    ready: VecDeque<Event>,
-    /// Whether some source has to be asked now and then.
-    asks: bool,
-    removed: bool,
+    children: BTreeSet<String>,
 }
 
 impl Group {
-    /// Begins to watch the group; what happens from now on is not missed.
-    ///
-    /// v1 tells by eventfd(2) through `cgroup.event_control`, v2 by poll(2) on its files. That a group is empty is
-    /// told by the v2 tree on a hybrid machine, too; with v1 alone it is looked at every 100 ms.
+    /// Begins to watch the group alone; what happens from now on is not missed.
     ///
     /// # Errors
     /// Fails if the group has gone, or has no controller that gives such a notice.
-    pub fn watch(&self, notices: &[Notice]) -> Result<Watch<'_>, Error> {
-        let sources: Vec<Source> =
-            notices.iter().map(|notice| Source::open(self, *notice)).collect::<Result<_, _>>()?;
-        let asks = sources.iter().any(|source| source.descriptor().is_none());
-        Ok(Watch { group: self, sources, ready: VecDeque::new(), asks, removed: false })
+    pub fn watch(&self, notices: &[Notice]) -> Result<Watch, Error> {
+        let mut watch = Watch::new()?;
+        watch.add(self.below(&[])?, notices, &[], Depth::Alone)?;
+        Ok(watch)
     }
 }
 
-impl Watch<'_> {
+impl Watch {
+    /// Makes a watch of no group.
+    ///
+    /// # Errors
+    /// EMFILE where the user has too many inotify instances.
+    pub fn new() -> Result<Self, Error> {
+        let (writes, groups, ready) = (BTreeMap::new(), BTreeMap::new(), VecDeque::new());
+        Ok(Self { files: Files::new()?, writes, groups, next_number: 0, ready })
+    }
+
+    /// Watches one more group. The notices `wanted` have to be there; `welcome` are left out where this machine or
+    /// this user does not have them.
+    ///
+    /// # Errors
+    /// Fails if the group has gone, or cannot give what is wanted.
+    pub fn add(
+        &mut self,
+        group: Group,
+        wanted: &[Notice],
+        welcome: &[Notice],
+        depth: Depth,
+    ) -> Result<(), Error> {
+        let number = self.number();
+        let reach = depth.reach();
+        let mut watched = Watched::new(group, depth);
+        self.watch_directories(number, &watched.group)?;
+        for notice in wanted {
+            self.open(number, &mut watched, *notice, reach)?;
+        }
+        for notice in welcome {
+            match self.open(number, &mut watched, *notice, reach) {
+                Err(error) if !watched.group.exists() => return Err(error),
+                // What this machine lacks is left out, as was asked for.
+                Ok(()) | Err(_) => {}
+            }
+        }
+        if !watched.group.exists() {
+            let path = watched.group.path().as_str();
+            return Err(Error::call("watch", path, Errno::NOENT).with_kind(ErrorKind::NotFound));
+        }
+        self.adopt(number, watched);
+        Ok(())
+    }
+
+    /// Tells first how things are with the groups that are watched, as if they had just become so: whether each is
+    /// populated, and whether it is frozen.
+    ///
+    /// # Errors
+    /// Fails if a file of a group cannot be read though the group is there.
+    pub fn tell_now(&mut self) -> Result<(), Error> {
+        for watched in self.groups.values() {
+            let now = watched.sources.iter().filter_map(Source::now);
+            let told = now.map(|event| Told { group: watched.group.path().clone(), event });
+            self.ready.extend(told);
+        }
+        Ok(())
+    }
+
+    /// Tells whether all groups have gone, so that nothing will be told any more.
+    pub fn is_over(&self) -> bool {
+        self.groups.is_empty() && self.ready.is_empty()
+    }
+
     /// Waits for the next event; `None` if there is none within `timeout`, or ever again.
     ///
     /// # Errors
-    /// Fails if a file of the group can no longer be read though the group is there.
-    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Event>, Error> {
-        self.next_or(timeout, None)
+    /// Fails if a file of a group can no longer be read though the group is there.
+    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Told>, Error> {
+        self.next_until(timeout, &[])
     }
 
-    /// Waits as [`Watch::next`] does, and no longer than until `end` can be read, such as the pidfd of a process with
-    /// which the group's life ends. Then nothing has to be looked at in between.
+    /// Waits as [`Watch::next`] does, and no longer than until one of `ends` can be read, such as the pidfd of a
+    /// process with which the group's life ends. What happened before that is told first.
     ///
     /// # Errors
     /// As [`Watch::next`].
     pub fn next_until(
         &mut self,
         timeout: Option<Duration>,
-        end: BorrowedFd<'_>,
-    ) -> Result<Option<Event>, Error> {
-        self.next_or(timeout, Some(end))
-    }
-
-    fn next_or(
-        &mut self,
-        timeout: Option<Duration>,
-        end: Option<BorrowedFd<'_>>,
-    ) -> Result<Option<Event>, Error> {
+        ends: &[BorrowedFd<'_>],
+    ) -> Result<Option<Told>, Error> {
         let deadline = timeout.map(|timeout| Instant::now() + timeout);
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
+            if let Some(told) = self.ready.pop_front() {
+                return Ok(Some(told));
             }
-            if self.removed {
+            if self.groups.is_empty() {
                 return Ok(None);
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let ended = self.wait(left, end)?;
-            self.collect()?;
+            let ended = self.wait(left, ends)?;
             if self.ready.is_empty() && (ended || left.is_some_and(|left| left.is_zero())) {
                 return Ok(None);
             }
         }
     }
 
-    /// Waits for something to look at; tells whether `end` can be read.
-    fn wait(&self, left: Option<Duration>, end: Option<BorrowedFd<'_>>) -> Result<bool, Error> {
-        let longest = match end {
-            _ if self.asks => Some(ASK),
-            None => Some(LOOK),
-            Some(_) => None,
-        };
-        let step = left.into_iter().chain(longest).min();
-        let end = end.map(|end| PollFd::from_borrowed_fd(end, PollFlags::IN));
-        let has_end = end.is_some();
-        let sources = self.sources.iter().filter_map(|source| {
-            let (descriptor, flags) = source.descriptor()?;
-            Some(PollFd::from_borrowed_fd(descriptor, flags))
+    /// Lists what the watch listens to, as commands or comments of a shell.
+    pub fn shell(&self) -> Vec<String> {
+        let sources = self.groups.values().flat_map(|watched| {
+            watched.sources.iter().map(|source| source.shell(&watched.group))
         });
-        let mut polled: Vec<PollFd<'_>> = end.into_iter().chain(sources).collect();
-        match rustix::event::poll(&mut polled, step.map(timespec).as_ref()) {
-            Ok(_) => Ok(has_end && polled.first().is_some_and(|end| !end.revents().is_empty())),
-            Err(Errno::INTR) => Ok(false),
-            Err(errno) => Err(Error::call("poll the events of", self.group.path().as_str(), errno)),
-        }
+        let directories = self.groups.values().flat_map(|watched| {
+            watched.group.directories().map(|directory| {
+                let path = watched.group.full(&directory.path);
+                format!("inotifywait -m -e create,delete {}", path.display())
+            })
+        });
+        sources.chain(directories).collect()
     }
 
-    fn collect(&mut self) -> Result<(), Error> {
-        for source in &mut self.sources {
-            match source.look(self.group)? {
-                Some(Event::Removed) => self.removed = true,
-                Some(event) => self.ready.push_back(event),
-                None => {}
+    fn number(&mut self) -> usize {
+        self.next_number += 1;
+        self.next_number
+    }
+
+    /// Listens for the group's own end and for groups right below it.
+    fn watch_directories(&mut self, number: usize, group: &Group) -> Result<(), Error> {
+        for directory in group.directories() {
+            if let Some((above, name)) = above(directory.path.as_str(), &directory.base) {
+                let life = Interest { group: number, what: What::Life(name.to_owned()) };
+                self.files.directory(group, above, life)?;
             }
-        }
-        if self.removed {
-            self.ready.push_back(Event::Removed);
+            self.files.directory(group, &directory.path, Interest { group: number, what: What::Below })?;
         }
         Ok(())
     }
+
+    fn open(
+        &mut self,
+        number: usize,
+        watched: &mut Watched,
+        notice: Notice,
+        reach: Reach,
+    ) -> Result<(), Error> {
+        let index = watched.sources.len();
+        let interest = || Interest { group: number, what: What::Source(index) };
+        let (source, files) = Source::open(&watched.group, notice, reach)?;
+        for path in files {
+            self.files.file(&watched.group, &path, interest())?;
+        }
+        if let Source::Members(members) = &source {
+            self.hear_of_moves(&watched.group, members, &interest)?;
+        }
+        watched.sources.push(source);
+        watched.notices.push(notice);
+        Ok(())
+    }
+
+    /// Listens for processes that are moved on v1: all writes in the hierarchy where that is allowed, and otherwise
+    /// those into the group and the groups below it.
+    fn hear_of_moves(
+        &mut self,
+        group: &Group,
+        members: &members::Members,
+        interest: &dyn Fn() -> Interest,
+    ) -> Result<(), Error> {
+        let base = members.base();
+        if self.writes.contains_key(base) {
+            return Ok(());
+        }
+        if let Ok(writes) = palisade_sys::fanotify::writes_below(&group.full(base)) {
+            self.writes.insert(base.to_owned(), writes);
+            return Ok(());
+        }
+        let mut paths = vec![members.path().to_owned()];
+        while let Some(path) = paths.pop() {
+            for name in ["cgroup.procs", "tasks"] {
+                self.files.file(group, &join(&path, name), interest())?;
+            }
+            paths.extend(group.children(&path)?);
+        }
+        Ok(())
+    }
+
+    /// Takes a group in, and with it the groups below it.
+    fn adopt(&mut self, number: usize, mut watched: Watched) {
+        let names = watched.group.child_names();
+        watched.children.extend(names.iter().cloned());
+        let depth = watched.depth;
+        let below = match depth {
+            Depth::Alone => Vec::new(),
+            Depth::Subtree => names.iter().filter_map(|name| watched.below(name)).collect(),
+        };
+        self.groups.insert(number, watched);
+        for (group, notices) in below {
+            self.adopt_child(group, &notices);
+        }
+    }
+
+    /// Watches a group below one that is watched with its subtree; one that has gone meanwhile is passed over.
+    fn adopt_child(&mut self, group: Group, notices: &[Notice]) {
+        if self.groups.values().any(|watched| watched.group.path() == group.path()) {
+            return;
+        }
+        let number = self.number();
+        let mut watched = Watched::new(group, Depth::Subtree);
+        if self.watch_directories(number, &watched.group).is_err() {
+            self.files.forget(number);
+            return;
+        }
+        for notice in notices {
+            // A group below need not have every controller that the one above has.
+            let _lacking = self.open(number, &mut watched, *notice, Reach::Own);
+        }
+        if watched.group.exists() {
+            self.adopt(number, watched);
+        } else {
+            self.files.forget(number);
+        }
+    }
+
+    /// Waits for something to look at, and looks; tells whether one of `ends` can be read.
+    fn wait(&mut self, left: Option<Duration>, ends: &[BorrowedFd<'_>]) -> Result<bool, Error> {
+        let now = Instant::now();
+        let due = self.sources().filter_map(|(_, _, source)| source.due()).min();
+        let due = due.map(|due| due.saturating_duration_since(now));
+        let step = left.into_iter().chain(due).min();
+        let mut polled = vec![PollFd::from_borrowed_fd(self.files.as_fd(), PollFlags::IN)];
+        polled.extend(ends.iter().map(|end| PollFd::from_borrowed_fd(*end, PollFlags::IN)));
+        polled.extend(self.writes.values().map(|writes| PollFd::new(writes, PollFlags::IN)));
+        let first = polled.len();
+        let mut owners = Vec::new();
+        for (number, index, source) in self.sources() {
+            if let Some((descriptor, flags)) = source.descriptor() {
+                owners.push((number, index));
+                polled.push(PollFd::from_borrowed_fd(descriptor, flags));
+            }
+        }
+        match rustix::event::poll(&mut polled, step.map(timespec).as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(Error::call("poll the events of", "groups", errno)),
+        }
+        let is_ready = |polled: &&PollFd<'_>| !polled.revents().is_empty();
+        let woken = Woken {
+            causes: (owners.into_iter().zip(&polled[first..]))
+                .filter(|(_, polled)| is_ready(polled))
+                .map(|(owner, polled)| (owner, Cause::Descriptor(polled.revents())))
+                .collect(),
+            moved: polled[1 + ends.len()..first].iter().any(|polled| is_ready(&polled)),
+            ended: polled[1..=ends.len()].iter().any(|polled| is_ready(&polled)),
+        };
+        let ended = woken.ended;
+        self.collect(woken)?;
+        Ok(ended)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = (usize, usize, &Source)> {
+        self.groups.iter().flat_map(|(number, watched)| {
+            watched.sources.iter().enumerate().map(move |(index, source)| (*number, index, source))
+        })
+    }
+
+    /// Takes what the kernel has told, and looks at the sources that it is about.
+    fn collect(&mut self, mut woken: Woken) -> Result<(), Error> {
+        for writes in self.writes.values() {
+            palisade_sys::fanotify::take(writes.as_fd())
+                .map_err(|errno| Error::call("read fanotify of", "a v1 hierarchy", errno))?;
+        }
+        let mut gone = BTreeSet::new();
+        for signal in self.files.take()? {
+            match signal {
+                Signal::Changed { group, source } => {
+                    woken.causes.entry((group, source)).or_insert(Cause::File);
+                }
+                Signal::Came { group, name } => self.child_came(group, &name),
+                Signal::Went { group, name } => self.child_went(group, &name),
+                Signal::Ended { group } => {
+                    if self.groups.get(&group).is_some_and(|watched| !watched.group.exists()) {
+                        gone.insert(group);
+                    }
+                }
+                Signal::Lost => {
+                    gone.extend(self.rescan());
+                    woken.ended = true;
+                }
+            }
+        }
+        self.look(&woken)?;
+        for number in gone {
+            self.end(number);
+        }
+        Ok(())
+    }
+
+    /// Looks at the sources that were told of, those that are due, and those that go by what others were told.
+    fn look(&mut self, woken: &Woken) -> Result<(), Error> {
+        let now = Instant::now();
+        for (number, watched) in &mut self.groups {
+            let stirred = woken.causes.range((*number, 0)..=(*number, usize::MAX)).next().is_some();
+            for (index, source) in watched.sources.iter_mut().enumerate() {
+                let cause = match woken.causes.get(&(*number, index)) {
+                    Some(cause) => *cause,
+                    None if woken.ended => Cause::File,
+                    None if woken.moved && matches!(source, Source::Members(_)) => Cause::File,
+                    None if source.due().is_some_and(|due| due <= now) => Cause::Due,
+                    None if stirred => Cause::Neighbour,
+                    None => continue,
+                };
+                let events = match source.look(&watched.group, cause) {
+                    Ok(events) => events,
+                    // Its directory has gone in this hierarchy; that of the group tells when it has in all.
+                    Err(error) if matches!(error.errno(), Some(Errno::NOENT | Errno::NODEV)) => Vec::new(),
+                    Err(error) => return Err(error),
+                };
+                let group = watched.group.path();
+                self.ready.extend(events.into_iter().map(|event| Told { group: group.clone(), event }));
+            }
+        }
+        Ok(())
+    }
+
+    fn child_came(&mut self, number: usize, name: &str) {
+        let Some(watched) = self.groups.get_mut(&number) else { return };
+        // On v1 and hybrid a group comes once in each hierarchy.
+        if !watched.children.insert(name.to_owned()) {
+            return;
+        }
+        let Ok(path) = watched.group.path().join(name) else { return };
+        let tells = watched.notices.contains(&Notice::Children);
+        let below = if watched.depth == Depth::Subtree { watched.below(name) } else { None };
+        if tells {
+            self.ready.push_back(Told { group: path, event: Event::Created });
+        }
+        if let Some((group, notices)) = below {
+            self.adopt_child(group, &notices);
+        }
+    }
+
+    fn child_went(&mut self, number: usize, name: &str) {
+        let Some(watched) = self.groups.get_mut(&number) else { return };
+        if watched.group.has_child(name) || !watched.children.remove(name) {
+            return;
+        }
+        let Ok(path) = watched.group.path().join(name) else { return };
+        let tells = watched.notices.contains(&Notice::Children);
+        // One that is watched itself tells of its end itself.
+        let is_watched = self.groups.values().any(|watched| *watched.group.path() == path);
+        if tells && !is_watched {
+            self.ready.push_back(Told { group: path, event: Event::Removed });
+        }
+    }
+
+    /// Compares all groups with what is there, as the kernel had more to tell than it keeps; gives those that went.
+    fn rescan(&mut self) -> Vec<usize> {
+        let numbers: Vec<usize> = self.groups.keys().copied().collect();
+        for number in &numbers {
+            let Some(watched) = self.groups.get(number) else { continue };
+            let now = watched.group.child_names();
+            let gone: Vec<String> = watched.children.difference(&now).cloned().collect();
+            gone.iter().for_each(|name| self.child_went(*number, name));
+            now.iter().for_each(|name| self.child_came(*number, name));
+        }
+        let exists = |number: &usize| self.groups.get(number).is_none_or(|watched| watched.group.exists());
+        numbers.into_iter().filter(|number| !exists(number)).collect()
+    }
+
+    fn end(&mut self, number: usize) {
+        self.files.forget(number);
+        if let Some(watched) = self.groups.remove(&number) {
+            self.ready.push_back(Told { group: watched.group.path().clone(), event: Event::Removed });
+        }
+    }
+}
+
+impl Watched {
+    fn new(group: Group, depth: Depth) -> Self {
+        Self { group, notices: Vec::new(), depth, sources: Vec::new(), children: BTreeSet::new() }
+    }
+
+    /// Opens the group `name` below, with the notices that it is to give.
+    fn below(&self, name: &str) -> Option<(Group, Vec<Notice>)> {
+        let group = self.group.child(name)?;
+        let notices = self.notices.iter().copied().filter(|notice| notice.is_of_each_group()).collect();
+        Some((group, notices))
+    }
+}
+
+/// Says whether a source counts what happens in the groups below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// Only what happens in the group itself.
+    Own,
+    /// That as well.
+    Below,
+}
+
+impl Depth {
+    fn reach(self) -> Reach {
+        match self {
+            Self::Alone => Reach::Below,
+            Self::Subtree => Reach::Own,
+        }
+    }
+}
+
+impl Group {
+    /// Opens the group `name` right below this one; `None` if it is not there.
+    fn child(&self, name: &str) -> Option<Self> {
+        let path = self.path.join(name).ok()?;
+        let mut group = self.below(&[]).ok()?;
+        for place in &mut group.places {
+            *place = place.take().and_then(|mut directory| {
+                directory.path = join(&directory.path, name);
+                self.is_there(&directory).then_some(directory)
+            });
+        }
+        group.path = path;
+        group.places.iter().any(Option::is_some).then_some(group)
+    }
+
+    fn has_child(&self, name: &str) -> bool {
+        self.directories().any(|directory| {
+            let path = join(&directory.path, name);
+            self.is_there(&crate::recipe::Directory { path, ..directory.clone() })
+        })
+    }
+
+    /// Lists the groups right below in all hierarchies; none where a directory cannot be read.
+    fn child_names(&self) -> BTreeSet<String> {
+        let children = self.directories().flat_map(|directory| self.children(&directory.path).unwrap_or_default());
+        children.filter_map(|path| Some(path.rsplit_once('/')?.1.to_owned())).collect()
+    }
+
+    /// Returns the directory in the v2 tree, if the group has one.
+    fn unified(&self) -> Option<&crate::recipe::Directory> {
+        self.directories().find(|directory| directory.version == Version::V2)
+    }
+}
+
+/// Splits a directory from the anchor into the one above it and its own name; none for the top of a hierarchy.
+fn above<'a>(path: &'a str, base: &str) -> Option<(&'a str, &'a str)> {
+    if path == base {
+        return None;
+    }
+    Some(path.rsplit_once('/').unwrap_or(("", path)))
 }

@@ -7,6 +7,7 @@ pub mod clone;
 pub mod descriptor;
 pub mod directory;
 pub mod errno;
+pub mod fanotify;
 pub mod launch;
 pub mod memory;
 pub mod mount;

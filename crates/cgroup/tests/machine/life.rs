@@ -85,6 +85,10 @@ fn kill_reaches_groups_below_on_v1_alone() {
     }
 }
 
+fn next(watch: &mut Watch, timeout: Option<Duration>) -> Option<Event> {
+    watch.next(timeout).unwrap().map(|told| told.event)
+}
+
 #[test]
 fn watching_tells_of_coming_going_and_removal() {
     let Some(layout) = layout("watch") else { return };
@@ -93,12 +97,12 @@ fn watching_tells_of_coming_going_and_removal() {
         let mut watch = guard.0.watch(&[Notice::Populated]).unwrap();
         assert_eq!(watch.next(Some(Duration::ZERO)).unwrap(), None);
         let shell = sleeper(&guard.0);
-        let wait = Some(Duration::from_secs(5));
-        assert_eq!(watch.next(wait).unwrap(), Some(Event::Populated));
+        let wait = Some(Duration::from_secs(30));
+        assert_eq!(next(&mut watch, wait), Some(Event::Populated));
         drop(shell);
-        assert_eq!(watch.next(wait).unwrap(), Some(Event::Empty));
+        assert_eq!(next(&mut watch, wait), Some(Event::Empty));
         guard.0.remove().unwrap();
-        assert_eq!(watch.next(wait).unwrap(), Some(Event::Removed));
+        assert_eq!(next(&mut watch, wait), Some(Event::Removed));
         assert_eq!(watch.next(wait).unwrap(), None);
     }
 }
@@ -112,12 +116,15 @@ fn crossing_a_threshold_is_told_of() {
     if memory.version == Version::V2 {
         let error = guard.0.watch(&notices).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        guard.0.watch(&[Notice::Pressure(PressureLevel::Medium)]).unwrap();
+        guard.0.watch(&[Notice::Pressure(Resource::Memory, PressureLevel::Medium)]).unwrap();
         return;
     }
     let mut watch = guard.0.watch(&notices).unwrap();
     assert_eq!(watch.next(Some(Duration::ZERO)).unwrap(), None);
     Shell::enter(&guard.0).run("dd if=/dev/zero of=/dev/null bs=16M count=1\n");
-    assert_eq!(watch.next(Some(Duration::from_secs(5))).unwrap(), Some(Event::Threshold(8 << 20)));
-    guard.0.watch(&[Notice::Pressure(PressureLevel::Low)]).unwrap();
+    let Some(Event::Threshold { bytes, .. }) = next(&mut watch, Some(Duration::from_secs(30))) else {
+        panic!("nothing was told of the threshold");
+    };
+    assert_eq!(bytes, 8 << 20);
+    guard.0.watch(&[Notice::Pressure(Resource::Memory, PressureLevel::Low)]).unwrap();
 }

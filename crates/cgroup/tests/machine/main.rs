@@ -8,9 +8,10 @@ mod making;
 
 use palisade_cgroup::device::{DevicePattern, DevicePolicy, Verdict};
 use palisade_cgroup::limits::{Cpu, Hugetlb};
+use palisade_cgroup::stats::Resource;
 use palisade_cgroup::{
     Controller, Entrance, ErrorKind, Event, FreezerState, Group, GroupPath, Home, Knob, Layout, Limit,
-    Limits, Notice, PressureLevel, Recipe, Version,
+    Limits, Notice, PressureLevel, Recipe, Version, Watch,
 };
 use rustix::fd::AsFd;
 use rustix::fs::{Mode, OFlags};

@@ -50,7 +50,7 @@ impl Container {
         let mut next = Instant::now() + interval;
         loop {
             let left = next.saturating_duration_since(Instant::now());
-            let event = watch.next_until(Some(left), end)?;
+            let event = watch.next_until(Some(left), &[end])?.map(|told| told.event);
             match event {
                 Some(Event::Oom { .. }) => tell(Occurrence::OutOfMemory)?,
                 Some(Event::Removed) => return Ok(()),
