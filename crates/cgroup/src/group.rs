@@ -2,7 +2,7 @@
 
 use crate::hint;
 use crate::recipe::{Directory, Setting, directories, join};
-use crate::{Controller, Error, ErrorKind, GroupPath, Knob, Layout, Place, Version, file};
+use crate::{Controller, Error, ErrorKind, GroupPath, Hierarchy, Knob, Layout, Place, Version, file};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
@@ -66,6 +66,26 @@ impl Group {
         let anchor = open_anchor(&anchor_path)?;
         let places = directories(layout, path).into_iter().map(Some).collect();
         Ok(Self { anchor, anchor_path, path: path.clone(), places })
+    }
+
+    /// Leaves the group to these hierarchies alone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if none of them has it.
+    pub fn within(mut self, hierarchies: &[&Hierarchy]) -> Result<Self, Error> {
+        let is_chosen = |base: PathBuf| hierarchies.iter().any(|hierarchy| hierarchy.mount == base);
+        for place in &mut self.places {
+            let base = place.as_ref().map(|directory| match directory.base.as_str() {
+                "" => self.anchor_path.clone(),
+                base => self.anchor_path.join(base),
+            });
+            place.take_if(|_| !base.is_some_and(is_chosen));
+        }
+        if self.places.iter().all(Option::is_none) {
+            let error = Error::call("open cgroup", self.path.as_str(), Errno::NOENT);
+            return Err(error.with_kind(ErrorKind::NotFound).with_hint("those hierarchies do not have it"));
+        }
+        Ok(self)
     }
 
     /// Tells whether some hierarchy still has the group.

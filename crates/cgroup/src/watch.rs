@@ -15,10 +15,8 @@ mod pressure;
 mod source;
 mod victim;
 
-
 pub use event::{Event, Notice, PressureLevel, Share, Stall, Told};
 pub use victim::{Victim, Victims};
-
 
 use crate::freeze::timespec;
 use crate::recipe::join;
@@ -184,9 +182,10 @@ impl Watch {
 
     /// Lists what the watch listens to, as commands or comments of a shell.
     pub fn shell(&self) -> Vec<String> {
-        let sources = self.groups.values().flat_map(|watched| {
-            watched.sources.iter().map(|source| source.shell(&watched.group))
-        });
+        let sources = self
+            .groups
+            .values()
+            .flat_map(|watched| watched.sources.iter().map(|source| source.shell(&watched.group)));
         let directories = self.groups.values().flat_map(|watched| {
             watched.group.directories().map(|directory| {
                 let path = watched.group.full(&directory.path);
@@ -505,7 +504,8 @@ impl Group {
 
     /// Lists the groups right below in all hierarchies; none where a directory cannot be read.
     fn child_names(&self) -> BTreeSet<String> {
-        let children = self.directories().flat_map(|directory| self.children(&directory.path).unwrap_or_default());
+        let children =
+            self.directories().flat_map(|directory| self.children(&directory.path).unwrap_or_default());
         children.filter_map(|path| Some(path.rsplit_once('/')?.1.to_owned())).collect()
     }
 

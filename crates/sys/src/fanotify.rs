@@ -47,9 +47,8 @@ pub fn take(marked: BorrowedFd<'_>) -> Result<bool, Errno> {
     loop {
         let mut records = [const { MaybeUninit::<libc::fanotify_event_metadata>::uninit() }; RECORDS];
         // SAFETY: the buffer is of the size given; the kernel writes whole records only.
-        let read = unsafe {
-            libc::read(marked.as_raw_fd(), records.as_mut_ptr().cast(), size_of_val(&records))
-        };
+        let read =
+            unsafe { libc::read(marked.as_raw_fd(), records.as_mut_ptr().cast(), size_of_val(&records)) };
         let length = match usize::try_from(read) {
             Ok(0) => return Ok(any),
             Ok(length) => length,

@@ -1,7 +1,7 @@
 //! Limits that were hit.
 
 use super::memory::{counter, take};
-use super::source::{Cause, Source};
+use super::source::Source;
 use super::{Event, Reach};
 use crate::recipe::{Directory, join};
 use crate::{Controller, Error, ErrorKind, Group, Version};
@@ -66,15 +66,18 @@ impl Counters {
         }
         if counters.files.is_empty() {
             let cause = "it has no controller that counts hits of limits";
-            return Err(Error::text("watch the limits of", group.path().as_str(), cause, ErrorKind::Unsupported));
+            return Err(Error::text(
+                "watch the limits of",
+                group.path().as_str(),
+                cause,
+                ErrorKind::Unsupported,
+            ));
         }
         Ok((Source::Counters(counters), paths))
     }
 
-    pub(super) fn look(&mut self, group: &Group, cause: Cause) -> Result<Vec<Event>, Error> {
-        if cause == Cause::Neighbour {
-            return Ok(Vec::new());
-        }
+    /// Looks whenever anything was told of the group: kernels from 6.12 on do not tell of `pids.events` on v1.
+    pub(super) fn look(&mut self, group: &Group) -> Result<Vec<Event>, Error> {
         let now = self.read(group)?;
         Ok(self.pace.tell(now))
     }
@@ -119,10 +122,10 @@ impl Failures {
     }
 
     /// Looks whenever anything was told of the group: an OOM comes with a hit, too.
-    pub(super) fn look(&mut self, group: &Group, cause: Cause) -> Result<Vec<Event>, Error> {
+    pub(super) fn look(&mut self, group: &Group) -> Result<Vec<Event>, Error> {
         take(&self.counter);
         let mut events = match &mut self.counters {
-            Some(counters) => counters.look(group, cause)?,
+            Some(counters) => counters.look(group)?,
             None => Vec::new(),
         };
         let now = failures(group, &self.directory)?;

@@ -70,7 +70,6 @@ pub struct Told {
 
 /// Tells what happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// The first process has come.
     Populated,

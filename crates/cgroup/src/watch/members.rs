@@ -1,7 +1,7 @@
 //! Whether a group holds a process.
 
-use super::source::{Cause, Source};
 use super::Event;
+use super::source::{Cause, Source};
 use crate::recipe::{Directory, join};
 use crate::{Error, ErrorKind, Group};
 use rustix::event::{PollFd, PollFlags, Timespec};

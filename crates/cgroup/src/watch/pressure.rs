@@ -85,9 +85,9 @@ fn trigger(
         let error = group.write_error(directory, name, &value, errno);
         match errno {
             Errno::OPNOTSUPP => error.with_hint("this kernel was started without psi=1"),
-            Errno::INVAL | Errno::PERM => error.with_hint(
-                "a window is 500 ms to 10 s, and without CAP_SYS_RESOURCE a multiple of 2 s",
-            ),
+            Errno::INVAL | Errno::PERM => {
+                error.with_hint("a window is 500 ms to 10 s, and without CAP_SYS_RESOURCE a multiple of 2 s")
+            }
             _ => error,
         }
     })?;
@@ -102,7 +102,8 @@ impl Levels {
 
     pub(super) fn look(&mut self, group: &Group, cause: Cause) -> Option<Event> {
         // The eventfd is signalled a last time when the group is removed, which then is no pressure.
-        if !matches!(cause, Cause::Descriptor(_)) || !take(&self.counter) || !group.is_there(&self.directory) {
+        if !matches!(cause, Cause::Descriptor(_)) || !take(&self.counter) || !group.is_there(&self.directory)
+        {
             return None;
         }
         let now = Instant::now();
@@ -123,7 +124,11 @@ impl Levels {
 }
 
 impl Trigger {
-    pub(super) fn open(group: &Group, resource: Resource, stall: Stall) -> Result<(Source, Vec<String>), Error> {
+    pub(super) fn open(
+        group: &Group,
+        resource: Resource,
+        stall: Stall,
+    ) -> Result<(Source, Vec<String>), Error> {
         trigger(group, resource, stall, Event::Stall(resource, stall))
     }
 

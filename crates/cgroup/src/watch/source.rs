@@ -1,7 +1,7 @@
 //! One thing that tells of events, with what it told last.
 
 use super::counters::{Counters, Failures};
-use super::freezing::{Freezing, FreezerFile};
+use super::freezing::{FreezerFile, Freezing};
 use super::members::{Members, Populated};
 use super::memory::{OomCounter, OomFile, Threshold};
 use super::pressure::{Levels, Trigger};
@@ -108,8 +108,8 @@ impl Source {
         match self {
             Self::Members(source) => source.look(group, cause).map(one),
             Self::OomCounter(source) => source.look(group, cause).map(one),
-            Self::Failures(source) => source.look(group, cause),
-            Self::Counters(source) => source.look(group, cause),
+            Self::Failures(source) => source.look(group),
+            Self::Counters(source) => source.look(group),
             Self::FreezerFile(source) => source.look(group, cause).map(one),
             Self::Threshold(source) => source.look(group, cause).map(one),
             Self::Levels(source) => Ok(one(source.look(group, cause))),

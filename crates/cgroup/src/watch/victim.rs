@@ -80,7 +80,8 @@ impl Victims {
             }
             std::thread::sleep(WAIT);
         }
-        let (mut of, others) = self.found.drain(..).partition(|victim: &Victim| victim.is_below(group.path()));
+        let (mut of, others) =
+            self.found.drain(..).partition(|victim: &Victim| victim.is_below(group.path()));
         self.found = others;
         Vec::truncate(&mut of, wanted);
         Ok(of)
@@ -161,7 +162,9 @@ impl Reading {
             self.whole = true;
             return None;
         }
-        let rest = line.strip_prefix("Memory cgroup out of memory: Killed process ")?;
+        // The second is that of a machine that has run out of memory as a whole.
+        let rest = line.strip_prefix("Memory cgroup out of memory: Killed process ");
+        let rest = rest.or_else(|| line.strip_prefix("Out of memory: Killed process "))?;
         let (pid, rest) = rest.split_once(" (")?;
         let (name, _) = rest.rsplit_once(") total-vm:")?;
         let pid: i32 = pid.parse().ok()?;
@@ -209,7 +212,9 @@ mod tests {
                           oom_memcg=/a,task_memcg=/a/b,task=tail,pid=7,uid=0\n SUBSYSTEM=x\n";
 
     fn killed(pid: i32, name: &str) -> String {
-        format!("3,1,2,-;Memory cgroup out of memory: Killed process {pid} ({name}) total-vm:4kB, anon-rss:2kB\n")
+        format!(
+            "3,1,2,-;Memory cgroup out of memory: Killed process {pid} ({name}) total-vm:4kB, anon-rss:2kB\n"
+        )
     }
 
     fn victim(pid: i32, name: &str, group: &str) -> Option<Victim> {

@@ -3,6 +3,7 @@
 mod looking;
 mod making;
 mod processes;
+pub(crate) mod watch;
 
 pub(crate) use looking::{Layout, Of, Procs, Show, Tree};
 pub(crate) use making::{Create, Delegate, Mount, Remove, Umount};
@@ -49,6 +50,8 @@ pub(crate) enum Verb {
     Kill(Kill),
     /// Give a group to a user
     Delegate(Delegate),
+    /// Tell what happens in groups, as it happens, and run commands upon it
+    Watch(Box<watch::Watch>),
 }
 
 /// The hierarchies that a verb is about.

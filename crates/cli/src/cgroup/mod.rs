@@ -13,6 +13,7 @@ mod remove;
 mod show;
 mod signal;
 mod tree;
+mod watch;
 
 use palisade_runtime::{Result, Store};
 
@@ -35,5 +36,6 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Thaw(verb) => signal::thaw(verb, store),
         Verb::Kill(verb) => signal::kill(verb, store),
         Verb::Delegate(verb) => delegate::delegate(verb, store),
+        Verb::Watch(verb) => watch::watch(verb, store),
     }
 }

@@ -5,7 +5,9 @@ mod device;
 mod mount;
 mod namespace;
 mod netns;
+mod pressure;
 mod size;
+mod span;
 mod target;
 mod ulimit;
 
@@ -14,7 +16,9 @@ pub(crate) use device::DeviceFlag;
 pub(crate) use mount::{Tmpfs, Volume};
 pub(crate) use namespace::KindName;
 pub(crate) use netns::NetnsName;
+pub(crate) use pressure::{Degree, PressureFlag, ResourceWord};
 pub(crate) use size::{Bytes, Swap};
+pub(crate) use span::Span;
 pub(crate) use target::{GroupName, ProcessName};
 pub(crate) use ulimit::Ulimit;
 
