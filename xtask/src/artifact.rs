@@ -119,11 +119,26 @@ pub(crate) fn build_end_to_end(workspace: &Workspace, interrupt: &Interrupt) -> 
     })
 }
 
-/// Builds the programs under test the way they are used, in release.
-pub(crate) fn build_release(workspace: &Workspace, interrupt: &Interrupt) -> Result<Release> {
-    let release =
-        ["build", "--release", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
-    let built = build(workspace, interrupt, &release)?;
+/// Whether the programs under test are built the way they are used, which takes minutes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Optimised {
+    /// The way they are used.
+    Yes,
+    /// Quickly, for whoever changes something and looks at a few tests.
+    No,
+}
+
+/// Builds the programs under test.
+pub(crate) fn build_programs(
+    optimised: Optimised,
+    workspace: &Workspace,
+    interrupt: &Interrupt,
+) -> Result<Release> {
+    let mut arguments = vec!["build", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
+    if optimised == Optimised::Yes {
+        arguments.push("--release");
+    }
+    let built = build(workspace, interrupt, &arguments)?;
     Ok(Release { palisade: executable(&built, "palisade")?, pal: executable(&built, "pal")? })
 }
 

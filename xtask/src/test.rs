@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
-use crate::artifact::{self, Programs, Subject, TestBinary};
+use crate::artifact::{self, Optimised, Programs, Subject, TestBinary};
 use crate::interrupt::Interrupt;
 use crate::need::{self, Need};
 use crate::tally::{Reader, Tally};
@@ -123,7 +123,7 @@ impl Session<'_> {
         let (mut rows, release) = thread::scope(|scope| {
             let release = scope.spawn(|| match outer.is_empty() {
                 true => None,
-                false => Some(artifact::build_release(self.workspace, self.interrupt)),
+                false => Some(artifact::build_programs(self.optimised(), self.workspace, self.interrupt)),
             });
             let rows: Vec<Row> = inner.iter().map(|tier| self.run_inner(*tier, &tests)).collect();
             (rows, release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -140,6 +140,11 @@ impl Session<'_> {
             }
         }
         Ok(rows)
+    }
+
+    /// Whoever picks tests by name is in the middle of a change and does not want to wait for the optimiser.
+    fn optimised(&self) -> Optimised {
+        if self.arguments.is_empty() { Optimised::Yes } else { Optimised::No }
     }
 
     /// Runs a tier that cargo alone is enough for.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
-use crate::artifact::{self, Programs};
+use crate::artifact::{self, Optimised, Programs};
 use crate::child::{End, Limit, stream};
 use crate::interrupt::Interrupt;
 use crate::need;
@@ -83,7 +83,7 @@ pub(crate) fn run(errand: &Errands) -> Result<ExitCode> {
     }
     let end_to_end = artifact::build_end_to_end(&workspace, &interrupt)?;
     let libraries = artifact::build_tests(&workspace, &interrupt)?;
-    let release = artifact::build_release(&workspace, &interrupt)?;
+    let release = artifact::build_programs(Optimised::Yes, &workspace, &interrupt)?;
     let programs = Programs { release, end_to_end, libraries };
     let machine = Machine { workspace: &workspace, programs: &programs, tier };
     match errand {
