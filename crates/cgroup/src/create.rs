@@ -1,5 +1,6 @@
 //! Groups made and removed by hand, as operations.
 
+use crate::hint::crowd;
 use crate::{Controller, Error, ErrorKind, Operation, Place, Version, file};
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -124,6 +125,6 @@ impl Place {
 fn refuse_inhabited(place: &Place) -> Result<(), Error> {
     let held = place.read_raw("cgroup.procs").unwrap_or_default();
     let Some(first) = held.lines().next() else { return Ok(()) };
-    let hint = format!("it holds {} processes, {first} the first of them", held.lines().count());
+    let hint = format!("it holds {}", crowd(first, held.lines().count()));
     Err(Error::call("rmdir", place.directory(), Errno::BUSY).with_kind(ErrorKind::Occupied).with_hint(hint))
 }

@@ -117,12 +117,20 @@ pub(crate) fn for_rmdir(place: &Place, _name: &str, errno: Errno) -> Option<Stri
             let held = place.read_raw("cgroup.procs").unwrap_or_default();
             Some(match held.lines().next() {
                 Some(first) => {
-                    format!("it holds {} processes, {first} the first of them", held.lines().count())
+                    format!("it holds {}", crowd(first, held.lines().count()))
                 }
                 None => "there are groups below it".to_owned(),
             })
         }
         Errno::ACCESS | Errno::PERM | Errno::ROFS => for_mkdir(place, "", errno),
         _ => None,
+    }
+}
+
+/// Tells how many processes are in the way, and one of them to look at.
+pub(crate) fn crowd(first: impl std::fmt::Display, count: usize) -> String {
+    match count {
+        1 => format!("process {first}"),
+        _ => format!("{count} processes, {first} the first of them"),
     }
 }

@@ -1,5 +1,6 @@
 //! Sending a signal to all processes of a group.
 
+use crate::hint::crowd;
 use crate::{Controller, Error, ErrorKind, FreezerState, Group, Version};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -40,7 +41,7 @@ impl Group {
                 return Ok(());
             };
             if Instant::now() >= deadline {
-                let cause = format!("{} processes are still there, {first} the first of them", left.len());
+                let cause = format!("{} still there", crowd(*first, left.len()));
                 return Err(Error::text("kill", self.path.as_str(), cause, ErrorKind::TimedOut).with_hint(
                     "a process that waits for a device or a network file system dies when that answers",
                 ));

@@ -1,6 +1,7 @@
 //! Making a group from a recipe.
 
 use crate::group::open_anchor;
+use crate::hint::crowd;
 use crate::recipe::{Directory, Enable, Need, Setting, ancestors, join};
 use crate::setting::run;
 use crate::{Controller, Error, ErrorKind, Group, Place, Recipe, Version, file};
@@ -228,7 +229,7 @@ fn refuse_occupied(group: &Group, directory: &Directory, inhabitant: Option<Pid>
     let Some(first) = holders.first() else {
         return Ok(());
     };
-    let cause = format!("the group exists and holds {} processes, {first} the first of them", holders.len());
+    let cause = format!("the group exists and holds {}", crowd(*first, holders.len()));
     Err(Error::text("make cgroup", group.full(&directory.path), cause, ErrorKind::Occupied)
         .with_hint("two containers must not share a group: choose another path or end those processes"))
 }

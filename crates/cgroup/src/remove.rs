@@ -1,5 +1,6 @@
 //! Removing a group.
 
+use crate::hint::crowd;
 use crate::{Error, Group};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
@@ -50,9 +51,7 @@ impl Group {
         let error = Error::call("rmdir", self.full(path), Errno::BUSY);
         let held = self.procs().unwrap_or_default();
         match held.first() {
-            Some(pid) => {
-                error.with_hint(format!("it holds {} processes, {pid} the first of them", held.len()))
-            }
+            Some(pid) => error.with_hint(format!("it holds {}", crowd(*pid, held.len()))),
             None => error.with_hint("it stayed busy for two seconds without a process in sight"),
         }
     }

@@ -24,10 +24,10 @@ fn an_occupied_group_is_refused_and_left_alone() {
     let shell = Shell::enter(&guard.0);
     let error = Recipe::new(&layout, guard.0.path(), &Limits::default()).unwrap().make().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Occupied);
-    assert!(error.to_string().contains("holds 1 processes"), "{error}");
+    assert!(error.to_string().contains("holds process"), "{error}");
     assert_eq!(guard.0.procs().unwrap(), [shell.pid()]);
     let busy = Group::open(&layout, guard.0.path()).unwrap().remove().unwrap_err();
-    assert!(busy[0].to_string().contains("EBUSY (it holds 1 processes"), "{}", busy[0]);
+    assert!(busy[0].to_string().contains("EBUSY (it holds process"), "{}", busy[0]);
 }
 
 #[test]
