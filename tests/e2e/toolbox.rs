@@ -3,4 +3,5 @@
 //! A test that shows a primitive of `docs/primitives.md` bears the row's id in front of its name.
 
 mod containers;
+mod netns;
 mod ns;
