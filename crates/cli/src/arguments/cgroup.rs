@@ -11,7 +11,7 @@ pub(crate) use processes::{Attach, Exec, Freeze, Kill};
 
 use clap::{Args, Subcommand};
 
-/// `pal cgroup`.
+// `pal cgroup`.
 #[derive(Debug, Args)]
 pub(crate) struct Cgroup {
     #[command(subcommand)]
@@ -19,6 +19,7 @@ pub(crate) struct Cgroup {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Show where each controller lives on this machine
     Layout(Layout),
@@ -54,7 +55,7 @@ pub(crate) enum Verb {
     Watch(Box<watch::Watch>),
 }
 
-/// The hierarchies that a verb is about.
+// The hierarchies that a verb is about.
 #[derive(Debug, Args)]
 pub(crate) struct Hierarchies {
     /// In the hierarchies of these controllers, or in name=NAME, alone

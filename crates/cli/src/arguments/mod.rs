@@ -28,6 +28,7 @@ pub(crate) struct Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Run a program in a new container
     Run(Box<RunArguments>),
@@ -55,7 +56,8 @@ pub(crate) enum Verb {
     Netns(netns::Netns),
 }
 
-/// How a command of the toolbox tells what it does.
+// How a command of the toolbox tells what it does. Here and below no comment is for documentation, as clap would take
+// it for what the command does, once the definitions of a verb are made after its description.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Telling {
     /// Print each step as it is done, as the shell command that would do the same, and its time
@@ -66,7 +68,7 @@ pub(crate) struct Telling {
     pub(crate) dry_run: bool,
 }
 
-/// How a command prints its findings.
+// How a command prints its findings.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Printing {
     /// How to print
@@ -252,7 +254,7 @@ pub(crate) struct RunArguments {
     pub(crate) dry_run: bool,
 }
 
-/// The limits of a container's cgroup.
+// The limits of a container's cgroup.
 #[derive(Debug, Default, Args)]
 pub(crate) struct LimitFlags {
     /// Most memory
@@ -282,4 +284,27 @@ pub(crate) enum Net {
     None,
     /// The host's.
     Host,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, CommandFactory};
+
+    #[test]
+    fn a_verb_is_described_alike_before_and_after_its_definitions_are_made() {
+        let families = [cgroup::Cgroup::augment_args, ns::Ns::augment_args, netns::Netns::augment_args];
+        let families = families.map(|augment| augment(Command::new("family").disable_help_subcommand(true)));
+        for mut command in families.into_iter().chain([Arguments::command()]) {
+            let told = |command: &Command| -> Vec<(String, Option<String>)> {
+                let verbs = command.get_subcommands();
+                verbs
+                    .map(|verb| (verb.get_name().to_owned(), verb.get_about().map(ToString::to_string)))
+                    .collect()
+            };
+            let before = told(&command);
+            command.build();
+            assert_eq!(told(&command), before);
+        }
+    }
 }

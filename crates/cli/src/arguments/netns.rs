@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::super::flags::{NetnsName, ProcessName};
 use super::{Printing, Telling};
 
-/// `pal netns`.
+// `pal netns`.
 #[derive(Debug, Args)]
 pub(crate) struct Netns {
     #[command(subcommand)]
@@ -13,6 +13,7 @@ pub(crate) struct Netns {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// Make network namespaces with names
     Add(Add),

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::super::flags::{KindName, ProcessName};
 use super::Printing;
 
-/// `pal ns`.
+// `pal ns`.
 #[derive(Debug, Args)]
 pub(crate) struct Ns {
     #[command(subcommand)]
@@ -13,6 +13,7 @@ pub(crate) struct Ns {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(crate) enum Verb {
     /// List all namespaces, also those without a process
     Ls(List),
