@@ -5,3 +5,4 @@
 mod containers;
 mod netns;
 mod ns;
+mod top;

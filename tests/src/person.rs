@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
 use crate::container::wait_until;
 use crate::invocation::{Finished, Invocation, Running};
@@ -80,6 +81,23 @@ impl Person {
     /// When the kernel refuses.
     pub fn resizes(&self, rows: u16, columns: u16) {
         tcsetwinsize(&self.master, size(rows, columns)).expect("set the size of a terminal");
+    }
+
+    /// Tells how the terminal treats what is typed and shown.
+    ///
+    /// # Panics
+    /// When the kernel does not say.
+    #[must_use]
+    pub fn modes(&self) -> String {
+        format!("{:?}", tcgetattr(&self.master).expect("the modes of a terminal"))
+    }
+
+    /// Sends a signal to the program.
+    ///
+    /// # Panics
+    /// When the kernel refuses.
+    pub fn signal(&self, signal: Signal) {
+        self.running.signal(signal);
     }
 
     /// Waits for the end of the program; what the terminal showed is its standard output.

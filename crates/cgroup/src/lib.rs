@@ -11,6 +11,7 @@ pub mod device;
 pub mod limits;
 pub mod recipe;
 pub mod stats;
+pub mod survey;
 pub mod watch;
 
 mod attach;
@@ -61,4 +62,5 @@ pub use place::Place;
 pub use recipe::{Recipe, quote};
 pub use refusal::{Knob, Refusal};
 pub use stats::Stats;
+pub use survey::Survey;
 pub use watch::{Depth, Event, Notice, PressureLevel, Told, Watch};

@@ -3,11 +3,13 @@
 mod looking;
 mod making;
 mod processes;
+mod top;
 pub(crate) mod watch;
 
 pub(crate) use looking::{Layout, Of, Procs, Show, Tree};
 pub(crate) use making::{Create, Delegate, Mount, Remove, Umount};
 pub(crate) use processes::{Attach, Exec, Freeze, Kill};
+pub(crate) use top::{SortKey, Top, TopFormat};
 
 use clap::{Args, Subcommand};
 
@@ -51,6 +53,8 @@ pub(crate) enum Verb {
     Kill(Kill),
     /// Give a group to a user
     Delegate(Delegate),
+    /// Watch what groups use, live or once
+    Top(Top),
     /// Tell what happens in groups, as it happens, and run commands upon it
     Watch(Box<watch::Watch>),
 }

@@ -12,6 +12,7 @@ mod procs;
 mod remove;
 mod show;
 mod signal;
+mod top;
 mod tree;
 mod watch;
 
@@ -36,6 +37,7 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Thaw(verb) => signal::thaw(verb, store),
         Verb::Kill(verb) => signal::kill(verb, store),
         Verb::Delegate(verb) => delegate::delegate(verb, store),
+        Verb::Top(verb) => top::top(verb, store),
         Verb::Watch(verb) => watch::watch(verb, store),
     }
 }

@@ -2,6 +2,7 @@
 
 mod cpus;
 mod device;
+mod interval;
 mod mount;
 mod namespace;
 mod netns;
@@ -13,6 +14,7 @@ mod ulimit;
 
 pub(crate) use cpus::Cpus;
 pub(crate) use device::DeviceFlag;
+pub(crate) use interval::Interval;
 pub(crate) use mount::{Tmpfs, Volume};
 pub(crate) use namespace::KindName;
 pub(crate) use netns::NetnsName;
