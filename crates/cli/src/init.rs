@@ -17,17 +17,22 @@ use crate::output::say;
 pub(crate) const VERB: &str = "init";
 
 /// Runs a program as its only child and ends as it does.
-pub(crate) fn main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+pub(crate) fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
+    ExitCode::from(run(arguments))
+}
+
+/// Runs a program as the only child; gives its exit code.
+pub(crate) fn run(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
     let Some(program) = arguments.next() else {
         say("init: no program");
-        return ExitCode::from(125);
+        return 125;
     };
     let mask = signal::block_all();
     let signals = match signal::descriptor() {
         Ok(signals) => signals,
         Err(errno) => {
             say(format_args!("init: signalfd: {}", palisade_sys::errno::describe(errno)));
-            return ExitCode::from(125);
+            return 125;
         }
     };
     // A process group of its own: what a terminal sends arrives there once, and not by way of init too.
@@ -40,14 +45,14 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> E
         Err(error) => {
             say(format_args!("{}: {error}", program.to_string_lossy()));
             let code = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
-            return ExitCode::from(code);
+            return code;
         }
     };
     let Some(child) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
-        return ExitCode::from(125);
+        return 125;
     };
     give_terminal(child);
-    ExitCode::from(watch(child, signals.as_fd()))
+    watch(child, signals.as_fd())
 }
 
 /// Makes the program's group the one that reads from the terminal. It may have tried before and been stopped.

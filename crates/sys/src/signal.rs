@@ -55,11 +55,28 @@ pub fn descriptor() -> Result<OwnedFd, Errno> {
     }
 }
 
+/// Who sent a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel of itself, as the terminal does to its whole foreground group.
+    Kernel,
+    /// A process, or an event that a process brought about.
+    Process,
+}
+
 /// Takes the next pending signal's number from a descriptor of [`descriptor`]; none when nothing is pending.
 ///
 /// # Errors
 /// Those of read(2) but EAGAIN.
 pub fn next(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
+    Ok(next_with_sender(descriptor)?.map(|(number, _)| number))
+}
+
+/// Takes the next pending signal's number, and tells who sent it; as [`next`].
+///
+/// # Errors
+/// Those of read(2) but EAGAIN.
+pub fn next_with_sender(descriptor: BorrowedFd<'_>) -> Result<Option<(i32, Sender)>, Errno> {
     let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
     let size = size_of::<libc::signalfd_siginfo>();
     // SAFETY: the buffer is of the size given; the kernel writes whole records only.
@@ -70,7 +87,9 @@ pub fn next(descriptor: BorrowedFd<'_>) -> Result<Option<i32>, Errno> {
         return if errno == Errno::AGAIN { Ok(None) } else { Err(errno) };
     }
     // SAFETY: a successful read filled the record.
-    Ok(i32::try_from(unsafe { info.assume_init() }.ssi_signo).ok())
+    let info = unsafe { info.assume_init() };
+    let sender = if info.ssi_code == libc::SI_KERNEL { Sender::Kernel } else { Sender::Process };
+    Ok(i32::try_from(info.ssi_signo).ok().map(|number| (number, sender)))
 }
 
 /// Makes a signal of its number, real-time signals among them, which have no constants of their own; none for what is

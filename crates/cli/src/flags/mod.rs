@@ -16,7 +16,7 @@ pub(crate) use cpus::Cpus;
 pub(crate) use device::DeviceFlag;
 pub(crate) use interval::Interval;
 pub(crate) use mount::{Tmpfs, Volume};
-pub(crate) use namespace::KindName;
+pub(crate) use namespace::{IdRange, Ids, KindName, MapChoice, NamespaceTarget, PinName, PropagationChoice};
 pub(crate) use netns::NetnsName;
 pub(crate) use pressure::{Degree, PressureFlag, ResourceWord};
 pub(crate) use size::{Bytes, Swap};

@@ -1,10 +1,15 @@
 //! `pal ns`: namespaces of all kinds, with or without a container.
 
+mod enter;
+mod keep;
 mod kinds;
 mod list;
+mod new;
 mod of;
 mod people;
+mod program;
 mod same;
+mod told;
 mod tree;
 
 use palisade_runtime::{Result, Store};
@@ -17,5 +22,9 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Tree(verb) => tree::tree(verb),
         Verb::Of(verb) => of::show(verb, store),
         Verb::Same(verb) => same::compare(verb, store),
+        Verb::New(verb) => new::new(verb, store),
+        Verb::Enter(verb) => enter::enter(verb, store),
+        Verb::Pin(verb) => keep::pin(verb, store),
+        Verb::Unpin(verb) => keep::unpin(verb, store),
     }
 }
