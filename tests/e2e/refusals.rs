@@ -403,11 +403,6 @@ const UNSUPPORTED: &[Row] = &[
         "BUNDLE/config.json: /ociVersion: wanted a string, found null",
     ),
     (
-        "mount labels",
-        |c| c["linux"]["mountLabel"] = json!("x"),
-        "config.json: /linux/mountLabel: this kernel runs without SELinux",
-    ),
-    (
         "rdt",
         |c| c["linux"]["intelRdt"] = json!({ "closID": "x" }),
         "config.json: /linux/intelRdt: no resctrl file system is mounted",

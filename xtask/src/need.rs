@@ -35,6 +35,8 @@ pub(crate) enum Need {
     Kernel,
     /// criu, which checkpoints and restores containers in the virtual machine.
     Criu,
+    /// What compiles a policy for SELinux.
+    PolicyCompiler,
     /// What makes a Debian of packages.
     Bootstrap,
     /// What makes a disk of it.
@@ -66,6 +68,7 @@ impl Need {
             Self::Qemu => in_path("qemu-system-x86_64").is_some(),
             Self::Kernel => kernel::find(workspace).is_some(),
             Self::Criu => in_path("criu").is_some(),
+            Self::PolicyCompiler => in_path("checkpolicy").is_some(),
             Self::Bootstrap => in_path("mmdebstrap").is_some(),
             Self::FileSystems => in_path("mke2fs").is_some(),
             Self::SystemdDisk => disk::find(workspace).is_some(),
@@ -85,6 +88,7 @@ impl Need {
             Self::Qemu => "qemu-system-x86_64",
             Self::Kernel => "the machine's kernel",
             Self::Criu => "criu",
+            Self::PolicyCompiler => "checkpolicy",
             Self::Bootstrap => "mmdebstrap",
             Self::FileSystems => "mke2fs",
             Self::SystemdDisk => "the machine's disk with systemd",
@@ -106,6 +110,7 @@ impl Need {
     fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Root | Self::Kernel | Self::SystemdDisk => &[],
+            Self::PolicyCompiler => &["checkpolicy"],
             Self::Bootstrap => &["mmdebstrap"],
             Self::FileSystems => &["e2fsprogs"],
             Self::Busybox => &["busybox-static"],

@@ -27,6 +27,15 @@ pub(crate) enum Tier {
     VmSystemd,
 }
 
+/// Which security module the virtual machine's kernel runs; it takes one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Without profiles but those that a test loads.
+    Apparmor,
+    /// With the policy of `tests/selinux.conf`.
+    Selinux,
+}
+
 /// Which cgroup hierarchies the virtual machine mounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Cgroups {
@@ -71,8 +80,9 @@ impl Tier {
                 Need::Docker,
                 Need::Images,
             ],
-            Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
-                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu]
+            Self::VmV2 | Self::VmV1 => &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu],
+            Self::VmHybrid => {
+                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::PolicyCompiler]
             }
             Self::VmSystemd => &[
                 Need::Qemu,
@@ -95,6 +105,14 @@ impl Tier {
             Self::VmV1 => Some(Cgroups::V1),
             Self::VmHybrid => Some(Cgroups::Hybrid),
             Self::VmSystemd => Some(Cgroups::Systemd),
+        }
+    }
+
+    /// The security module of the tier's machine: each is in one that is started anyway.
+    pub(crate) fn security(self) -> Security {
+        match self {
+            Self::VmHybrid => Security::Selinux,
+            _ => Security::Apparmor,
         }
     }
 

@@ -6,6 +6,7 @@ mod emulator;
 mod initramfs;
 pub(crate) mod kernel;
 mod module;
+mod policy;
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use crate::artifact::{self, Optimised, Programs};
 use crate::child::{End, Limit, stream};
 use crate::interrupt::Interrupt;
 use crate::need;
-use crate::tier::{Cgroups, Tier};
+use crate::tier::{Cgroups, Security, Tier};
 use crate::workspace::Workspace;
 use emulator::Errand;
 
@@ -110,7 +111,7 @@ impl Machine<'_> {
         let files = self.prepare(arguments)?;
         let mut said = Vec::new();
         let attempt = |said: &mut Vec<String>, on_line: &mut dyn FnMut(&str)| {
-            let command = emulator::command(&files, self.cgroups(), Errand::Tests);
+            let command = emulator::command(&files, self.tier, Errand::Tests);
             stream(command, Limit { whole: limit, silence: SILENCE }, interrupt, |line| {
                 match line.strip_prefix(WORD_OF_INIT) {
                     Some(word) => said.push(word.to_owned()),
@@ -144,7 +145,7 @@ impl Machine<'_> {
 
     fn open_shell(&self) -> Result<()> {
         let files = self.prepare(&[])?;
-        let mut command = emulator::command(&files, self.cgroups(), Errand::Shell);
+        let mut command = emulator::command(&files, self.tier, Errand::Shell);
         let status = command.status().context("execute qemu-system-x86_64")?;
         if !status.success() {
             bail!("qemu-system-x86_64: {status}");
@@ -152,16 +153,16 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn cgroups(&self) -> Cgroups {
-        self.tier.machine().unwrap_or(Cgroups::V2)
-    }
-
     /// Writes the machine's file system.
     fn prepare(&self, arguments: &[String]) -> Result<Files> {
         let kernel = kernel::find(self.workspace).context("the machine's kernel was not fetched")?;
         let directory = kernel::directory(self.workspace);
         let initrd = directory.join(format!("{}.cpio", self.tier.name()));
-        let archive = initramfs::build(self.programs, &kernel, arguments)?;
+        let policy = match self.tier.security() {
+            Security::Selinux => Some(policy::compile(self.workspace)?),
+            Security::Apparmor => None,
+        };
+        let archive = initramfs::build(self.programs, &kernel, arguments, policy.as_deref())?;
         fs::write(&initrd, archive).with_context(|| format!("write {}", initrd.display()))?;
         let console = directory.join(format!("{}.console", self.tier.name()));
         let disk = match self.tier {

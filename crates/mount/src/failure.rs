@@ -75,6 +75,8 @@ steps! {
     FchmodAt => "fchmodat",
     /// `utimensat(2)`.
     UtimensAt => "utimensat",
+    /// `fsetxattr(2)`.
+    SetXattr => "fsetxattr",
     /// `getdents64(2)`.
     Getdents => "getdents64",
     /// `sendfile(2)`.

@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use palisade_sys::mount::mount_setattr;
-use rustix::fs::{Mode, OFlags, fstat, fstatvfs};
+use rustix::fs::{Mode, OFlags, XattrFlags, fsetxattr, fstat, fstatvfs};
 use rustix::io::{Errno, read};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, FsPickFlags, MountAttrFlags, MountFlags, MoveMountFlags, fsconfig_create,
@@ -56,6 +56,15 @@ pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failur
     propagate(tree.as_fd(), &op.propagation)?;
     attach(tree.as_fd(), target.as_fd())?;
     set_versions(tree.as_fd(), op.versions, &op.parameters)
+}
+
+/// Labels the root of a file system that is mounted.
+pub(crate) fn label(path: &CStr, label: &CStr, state: &State<'_>) -> Result<(), Failure> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let directory = resolve::open(state.opened_root()?, path, flags, Links::Follow)?;
+    // The kernel counts the NUL byte where it gives a label out, and takes it with and without.
+    fsetxattr(&directory, c"security.selinux", label.to_bytes_with_nul(), XattrFlags::empty())
+        .at(Step::SetXattr)
 }
 
 /// Has a file system count changes or not. The mount API has no word for that, the old call has a flag; it sets all

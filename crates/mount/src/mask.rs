@@ -11,17 +11,18 @@ use crate::bind::clone_at;
 use crate::failure::{At, Failure, Step};
 use crate::filesystem::{attach, change, configure, create, explain, open_context, set_string};
 use crate::node::{Device, host_null};
+use crate::options::Parameter;
 use crate::perform::{Phase, State};
 use crate::resolve;
 
 /// Hides a file or a directory; a path that is not there needs no hiding.
-pub(crate) fn mask(path: &CStr, state: &mut State<'_>) -> Result<(), Failure> {
+pub(crate) fn mask(path: &CStr, label: Option<&Parameter>, state: &mut State<'_>) -> Result<(), Failure> {
     let Some(target) = resolve::open_if_present(state.opened_root()?, path, OFlags::PATH)? else {
         return Ok(());
     };
     let stat = fstat(&target).at(Step::Fstat)?;
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-        return cover_directory(target.as_fd(), state);
+        return cover_directory(target.as_fd(), label, state);
     }
     let null = match state.null.take() {
         Some(null) => null,
@@ -56,13 +57,17 @@ fn open_null(state: &State<'_>) -> Result<OwnedFd, Failure> {
 }
 
 /// Covers a directory with one empty tmpfs that all masks of the container share.
-fn cover_directory(target: BorrowedFd<'_>, state: &mut State<'_>) -> Result<(), Failure> {
+fn cover_directory(
+    target: BorrowedFd<'_>,
+    label: Option<&Parameter>,
+    state: &mut State<'_>,
+) -> Result<(), Failure> {
     if let Some(empty) = &state.empty {
         let tree = clone_at(empty.as_fd(), Reach::Mount)?;
         return attach(tree.as_fd(), target);
     }
     let context = open_context(c"tmpfs")?;
-    configure(context.as_fd(), &[])?;
+    configure(context.as_fd(), label.map_or(&[], std::slice::from_ref))?;
     for (key, value) in [(c"source", c"tmpfs"), (c"nr_inodes", c"1"), (c"nr_blocks", c"1"), (c"mode", c"555")]
     {
         set_string(context.as_fd(), key, value)

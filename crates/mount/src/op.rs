@@ -40,6 +40,17 @@ pub enum Op {
     Mask {
         /// What to hide.
         path: RootPath,
+        /// The label of the tmpfs, as a parameter of its own; the first mask's holds for all.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        label: Option<Parameter>,
+    },
+    /// Gives the root of a file system a label of SELinux's. For one that exists before it is mounted, and so takes none
+    /// as a parameter.
+    Label {
+        /// Where it is mounted.
+        path: RootPath,
+        /// The label.
+        label: Text,
     },
     /// Makes a path and all below it read-only; nothing when it is missing.
     ReadOnly {

@@ -142,7 +142,8 @@ pub fn perform(op: &Op, state: &mut State<'_>) -> Result<(), Failure> {
             resolve::directory(state.opened_root()?, &mkdir.path, mode, resolve::Links::Follow).map(drop)
         }
         Op::Console { path } => node::console(path, state),
-        Op::Mask { path } => mask::mask(path, state),
+        Op::Mask { path, label } => mask::mask(path, label.as_ref(), state),
+        Op::Label { path, label } => filesystem::label(path, label, state),
         Op::ReadOnly { path } => mask::read_only(path, state),
         Op::PivotRoot => root::pivot(state),
         Op::MoveRoot(op) => root::move_over(op, state),

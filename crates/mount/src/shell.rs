@@ -30,13 +30,15 @@ impl Op {
                 let target = entered(path);
                 format!("touch {target} && mount --bind \"$(tty)\" {target}")
             }
-            Self::Mask { path } => {
+            Self::Mask { path, label } => {
                 let target = entered(path);
+                let label = label.as_ref().map(|label| format!(",{}", parameter(label))).unwrap_or_default();
                 format!(
-                    "if [ -d {target} ]; then mount -t tmpfs -o ro,nosuid,nodev,noexec tmpfs {target}; \
+                    "if [ -d {target} ]; then mount -t tmpfs -o ro,nosuid,nodev,noexec{label} tmpfs {target}; \
                      elif [ -e {target} ]; then mount --bind /dev/null {target}; fi"
                 )
             }
+            Self::Label { path, label } => format!("chcon {} {}", quote(&label.to_string()), inside(path)),
             Self::ReadOnly { path } => {
                 let target = entered(path);
                 format!("if [ -e {target} ]; then mount --rbind -o ro=recursive {target} {target}; fi")
@@ -381,7 +383,8 @@ mod tests {
     fn a_shell_can_read_it() {
         let evil = "/a'; touch x #\n$(b) \\";
         for op in [
-            Op::Mask { path: inner(evil) },
+            Op::Mask { path: inner(evil), label: Some(Parameter::string("context", evil).unwrap()) },
+            Op::Label { path: inner(evil), label: Text::new(evil).unwrap() },
             Op::ReadOnly { path: inner(evil) },
             Op::Console { path: inner(evil) },
             node(NodeKind::Block, 0, NodeSource::Bind(host(evil))),

@@ -47,7 +47,7 @@ fn what_a_link_leads_to_is_protected() {
 fn mounts_below_a_read_only_path_are_read_only() {
     let case = case!();
     let script = "for f in /fixed/x /fixed/below/x /fixed/below/deeper/x; do (: > $f) 2>&1 | sed 's/.*: //'; done; \
-                  grep ' /fixed/below ' /proc/self/mounts | tail -1 | cut -d' ' -f4 | cut -d, -f1-3";
+                  grep ' /fixed/below ' /proc/self/mounts | tail -1 | cut -d' ' -f4 | sed 's/,seclabel//' | cut -d, -f1-3";
     let bundle = Bundle::script(&case, script).with(|config| {
         for (target, options) in [
             ("/fixed", json!([])),

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::Files;
-use crate::tier::Cgroups;
+use crate::tier::{Cgroups, Security, Tier};
 
 /// What the machine is started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +18,18 @@ pub(super) enum Errand {
 ///
 /// The kernel talks on the first port, which goes to a file, and init on the second, which is standard output:
 /// so what a test prints is never mixed with what the kernel says.
-pub(super) fn command(files: &Files, cgroups: Cgroups, errand: Errand) -> Command {
+pub(super) fn command(files: &Files, tier: Tier, errand: Errand) -> Command {
     let errand_word = match errand {
         Errand::Tests => "tests",
         Errand::Shell => "shell",
     };
+    let cgroups = tier.machine().unwrap_or(Cgroups::V2).name();
+    let security = match tier.security() {
+        Security::Apparmor => "apparmor",
+        Security::Selinux => "selinux enforcing=1",
+    };
     let append = format!(
-        "console=ttyS0 loglevel=5 panic=-1 palisade.cgroups={} palisade.errand={errand_word}",
-        cgroups.name()
+        "console=ttyS0 loglevel=5 panic=-1 security={security} palisade.cgroups={cgroups} palisade.errand={errand_word}"
     );
     let mut command = Command::new("qemu-system-x86_64");
     // Emulated and with a plain processor: the same on every machine, whether it may use KVM or not. In one thread: with

@@ -24,7 +24,12 @@ const ETC: &[(&str, &str)] = &[
 ];
 
 /// Packs the programs, the kernel's modules and a small system round them.
-pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) -> Result<Vec<u8>> {
+pub(super) fn build(
+    programs: &Programs,
+    kernel: &Kernel,
+    arguments: &[String],
+    policy: Option<&[u8]>,
+) -> Result<Vec<u8>> {
     let mut tree = Tree::default();
     for directory in ["dev", "proc", "sys", "run", "etc", "root", "home", "var", "var/tmp", "newroot"] {
         tree.directory(directory)?;
@@ -52,6 +57,9 @@ pub(super) fn build(programs: &Programs, kernel: &Kernel, arguments: &[String]) 
     for path in module::load_order(&kernel.modules, module::SPARE)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         tree.file(&format!("palisade/spare/{name}"), 0o644, &needed_file(&path)?)?;
+    }
+    if let Some(policy) = policy {
+        tree.file("palisade/selinux.policy", 0o644, policy)?;
     }
     tree.busybox()?;
     for name in ["newuidmap", "newgidmap"] {

@@ -42,7 +42,7 @@ fn bind(source: &Path, target: &str, options: &[&str]) -> Op {
 }
 
 fn mask(target: &str) -> Op {
-    Op::Mask { path: path(target) }
+    Op::Mask { path: path(target), label: None }
 }
 
 fn read_only(target: &str) -> Op {

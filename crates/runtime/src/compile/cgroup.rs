@@ -1,12 +1,13 @@
 //! Mounts of type cgroup.
 
 use palisade_cgroup::{Recipe, Version};
-use palisade_mount::{Existing, Op, Options, RootPath, Symlink, Text};
-use palisade_namespace::{Kind, Namespaces, Source};
+use palisade_mount::{Existing, Op, Options, Parameter, RootPath, Symlink, Text};
+use palisade_namespace::{Kind, Source};
 use palisade_oci::Mount;
 
 use super::Draft;
 use super::filesystem::push;
+use super::mounts::Around;
 
 /// Plans a mount of type cgroup.
 ///
@@ -14,11 +15,11 @@ use super::filesystem::push;
 /// container's own group. On other machines it is a tmpfs with the container's group of each hierarchy bound below
 /// it, which looks the same with and without a cgroup namespace and needs no rights over the hierarchy; there type
 /// cgroup2 is the v2 tree alone.
-pub(super) fn plan_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, namespaces: &Namespaces) {
+pub(super) fn plan_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, around: &Around<'_>) {
     let target = mount.destination.trim_end_matches('/');
     let words: Vec<&str> = mount.options.iter().map(String::as_str).collect();
     let layout = &draft.host.cgroups;
-    let own_namespace = *namespaces.get(Kind::Cgroup) != Source::Inherit;
+    let own_namespace = *around.namespaces.get(Kind::Cgroup) != Source::Inherit;
     let pure_v2 = layout.is_pure_v2() && !layout.hierarchies.is_empty();
     let is_v2 = pure_v2 || mount.kind == "cgroup2";
     let has_groups = if is_v2 { Version::V2 } else { Version::V1 };
@@ -32,7 +33,7 @@ pub(super) fn plan_mount(draft: &mut Draft<'_>, pointer: &str, mount: &Mount, na
             mount_words(draft, pointer, Some("cgroup2"), Some("cgroup"), target, &words);
         }
         (true, Some(group)) => plan_own_group(draft, pointer, &group, target, &words),
-        (false, Some(group)) => plan_v1(draft, pointer, &group, target, &words),
+        (false, Some(group)) => plan_v1(draft, pointer, &group, target, (&words, around.label)),
         (_, None) => {
             // What is mounted below must be read-only, too: a user may have been given some of it (CVE-2023-25809).
             let anchor = layout.anchor().display().to_string();
@@ -52,8 +53,19 @@ fn plan_own_group(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: 
 }
 
 /// Binds the groups of all hierarchies below a tmpfs.
-fn plan_v1(draft: &mut Draft<'_>, pointer: &str, group: &Recipe, target: &str, words: &[&str]) {
-    let outer: Vec<&str> = words.iter().copied().filter(|word| *word != "ro").chain(["mode=755"]).collect();
+fn plan_v1(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    group: &Recipe,
+    target: &str,
+    (words, label): (&[&str], Option<&Parameter>),
+) {
+    let label = label.map(|Parameter { key, value }| match value {
+        Some(value) => format!("{key}={value}"),
+        None => key.to_string(),
+    });
+    let outer = words.iter().copied().filter(|word| *word != "ro");
+    let outer: Vec<&str> = outer.chain(["mode=755"]).chain(label.as_deref()).collect();
     let mut fits = mount_words(draft, pointer, Some("tmpfs"), Some("cgroup"), target, &outer);
     let inner = [words, &["bind"]].concat();
     for directory in group.directories.iter().filter(|directory| !directory.base.is_empty()) {

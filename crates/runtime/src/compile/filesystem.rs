@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use palisade_mount::{
-    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parent, Propagation, Reach, Remount, RootPath,
-    RootSource, Symlink, Text, Versions,
+    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parameter, Parent, Propagation, Reach, Remount,
+    RootPath, RootSource, Symlink, Text, Versions,
 };
 use palisade_namespace::Namespaces;
 use palisade_oci::{Mount, Spec};
@@ -36,7 +36,9 @@ pub(super) fn plan(
     let first = first_propagation(wanted);
     push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
     open_root(draft, &root, request, first.kind);
-    mounts::plan(draft, spec, request, &mounts::Around { namespaces, host: first.kind }, moves);
+    let label = mounts::label(draft, spec, request);
+    let around = mounts::Around { namespaces, host: first.kind, label: label.as_ref() };
+    mounts::plan(draft, spec, request, &around, moves);
     if !has_foreign_dev(spec) {
         devices::plan_nodes(draft, spec);
         plan_links(draft);
@@ -50,7 +52,7 @@ pub(super) fn plan(
     }
     enter_root(draft, request);
     plan_terminal(draft, spec);
-    protect(draft, spec);
+    protect(draft, spec, label.as_ref());
     // Last: what is unbindable cannot be bound over itself to be protected.
     if let Some(propagation) = wanted {
         push(draft, "/linux/rootfsPropagation", Op::RootPropagation(propagation));
@@ -184,7 +186,7 @@ fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
     }
 }
 
-fn protect(draft: &mut Draft<'_>, spec: &Spec) {
+fn protect(draft: &mut Draft<'_>, spec: &Spec, label: Option<&Parameter>) {
     for (index, path) in spec.linux.readonly_paths.iter().enumerate() {
         if let Some(path) = protected_path(draft, &format!("/linux/readonlyPaths/{index}"), path) {
             push(draft, format!("/linux/readonlyPaths/{index}"), Op::ReadOnly { path });
@@ -192,7 +194,7 @@ fn protect(draft: &mut Draft<'_>, spec: &Spec) {
     }
     for (index, path) in spec.linux.masked_paths.iter().enumerate() {
         if let Some(path) = protected_path(draft, &format!("/linux/maskedPaths/{index}"), path) {
-            push(draft, format!("/linux/maskedPaths/{index}"), Op::Mask { path });
+            push(draft, format!("/linux/maskedPaths/{index}"), Op::Mask { path, label: label.cloned() });
         }
     }
     if spec.root.as_ref().is_some_and(|root| root.read_only) {

@@ -14,12 +14,8 @@ pub(super) struct Around<'a> {
     pub(super) namespaces: &'a Namespaces,
     /// How the host's mounts stand to those of the container.
     pub(super) host: Propagated,
-}
-
-/// Where in config.json a mount is, and what all new file systems get.
-struct Place<'a> {
-    pointer: &'a str,
-    label: Option<&'a Parameter>,
+    /// The label of all new file systems.
+    pub(super) label: Option<&'a Parameter>,
 }
 
 /// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
@@ -32,7 +28,6 @@ pub(super) fn plan(
     moves: Moves,
 ) {
     let mut moves = Some(moves);
-    let label = label(draft, spec, request);
     for (index, mount) in spec.mounts.iter().enumerate() {
         let pointer = format!("/mounts/{index}");
         let Some(options) = read_options(draft, &pointer, mount) else { continue };
@@ -43,10 +38,9 @@ pub(super) fn plan(
             if let Some(moves) = moves.take() {
                 enter_group(draft, moves, around.namespaces);
             }
-            cgroup::plan_mount(draft, &pointer, mount, around.namespaces);
+            cgroup::plan_mount(draft, &pointer, mount, around);
         } else {
-            let place = Place { pointer: &pointer, label: label.as_ref() };
-            plan_mount(draft, spec, request, &place, mount, options, around);
+            plan_mount(draft, spec, request, &pointer, mount, options, around);
         }
     }
     if let Some(moves) = moves {
@@ -66,12 +60,11 @@ fn plan_mount(
     draft: &mut Draft<'_>,
     spec: &Spec,
     request: &Request<'_>,
-    place: &Place<'_>,
+    pointer: &str,
     mount: &Mount,
     mut options: Options,
     around: &Around<'_>,
 ) {
-    let pointer = place.pointer;
     let binds = is_bind(mount, &options);
     if binds && mount.source.is_empty() {
         draft.violations.add(format!("{pointer}/source"), "it is missing: what is to be bound");
@@ -95,10 +88,21 @@ fn plan_mount(
             push(draft, pointer.to_owned(), Op::Bind(bind));
         }
         Ok(Op::Mount(mut file_system)) => {
-            if takes_label(&mount.kind) {
-                file_system.parameters.extend(place.label.cloned());
-            }
+            let after = match mount.kind.as_str() {
+                // What the kernel itself keeps in these has the labels of its policy.
+                "proc" | "sysfs" => None,
+                // It came with the IPC namespace.
+                "mqueue" => around.label.and_then(|label| label.value.clone()),
+                _ => {
+                    file_system.parameters.extend(around.label.cloned());
+                    None
+                }
+            };
+            let path = file_system.target.clone();
             push(draft, pointer.to_owned(), Op::Mount(file_system));
+            if let Some(label) = after {
+                push(draft, pointer.to_owned(), Op::Label { path, label });
+            }
         }
         Ok(op) => push(draft, pointer.to_owned(), op),
         Err(error) => draft.violations.add(pointer, error),
@@ -106,7 +110,7 @@ fn plan_mount(
 }
 
 /// Reads which label the files of new file systems get, as a parameter of SELinux. Binds keep the labels of their files.
-fn label(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Parameter> {
+pub(super) fn label(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Parameter> {
     const POINTER: &str = "/linux/mountLabel";
     const CONTEXTS: [&str; 4] = ["context", "fscontext", "defcontext", "rootcontext"];
     let label = spec.linux.mount_label.as_str();
@@ -128,11 +132,6 @@ fn label(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Pa
             None
         }
     }
-}
-
-/// What the kernel itself keeps in these has the labels of its policy.
-fn takes_label(kind: &str) -> bool {
-    !matches!(kind, "proc" | "sysfs" | "mqueue")
 }
 
 /// What the host has cloned stands to its source as a peer, where what init clones stands to it as all mounts of the

@@ -27,7 +27,7 @@ pub(super) fn mounts(plan: &Plan, is_covered: &dyn Fn(&str) -> bool) -> Result<V
             Op::Bind(bind) => {
                 mounts.push(ExternalMount { key: bind.target.to_string(), value: bind.source.to_string() });
             }
-            Op::Mask { path } if is_covered(&path.to_string()) => {
+            Op::Mask { path, .. } if is_covered(&path.to_string()) => {
                 mounts.push(ExternalMount { key: path.to_string(), value: "/dev/null".to_owned() });
             }
             Op::OpenRoot(root) if !matches!(root.source, RootSource::Directory { .. }) => {

@@ -5,6 +5,7 @@ mod hierarchy;
 mod place;
 mod port;
 mod root;
+mod selinux;
 mod systemd;
 mod trial;
 
@@ -67,6 +68,7 @@ fn run() -> Result<()> {
 fn run_alone(cgroups: Option<&str>, errand: &Errand) -> Result<()> {
     root::switch()?;
     place::mount_all()?;
+    selinux::load_policy()?;
     load_modules()?;
     let cgroups = match cgroups {
         Some("v1") => Cgroups::V1,
