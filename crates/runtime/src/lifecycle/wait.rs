@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use palisade_cgroup::Group;
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitId, WaitIdOptions};
+use rustix::process::{Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use crate::error::{During, Error, Result};
 use crate::execute::Process;
@@ -49,17 +49,34 @@ impl Foreground<'_> {
     ///
     /// # Errors
     /// A wait or relay that fails.
-    pub fn wait(mut self) -> Result<End> {
+    pub fn wait(self) -> Result<End> {
+        self.follow(Orphans::Leave)
+    }
+
+    /// The same for a caller who is a subreaper, `PR_SET_CHILD_SUBREAPER(2const)`, and has no other children to wait for:
+    /// every child that ends is reaped.
+    ///
+    /// # Errors
+    /// As [`Self::wait`].
+    pub fn wait_as_subreaper(self) -> Result<End> {
+        self.follow(Orphans::Reap)
+    }
+
+    fn follow(mut self, orphans: Orphans) -> Result<End> {
         loop {
             let [ended, signalled] = self.poll()?;
             if signalled {
                 self.pass_signals_on()?;
             }
-            if ended {
+            let end = match orphans {
+                Orphans::Reap if signalled => reap_all(self.process)?,
+                _ => None,
+            };
+            if ended || end.is_some() {
                 if let Some(relay) = &mut self.relay {
                     relay.drain();
                 }
-                return reap(self.process);
+                return end.map_or_else(|| reap(self.process), Ok);
             }
         }
     }
@@ -123,13 +140,39 @@ impl Foreground<'_> {
     }
 }
 
+/// What is done with other children that end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Orphans {
+    Leave,
+    Reap,
+}
+
+/// Reaps all children that have ended; gives the end of the process itself where that was one of them.
+fn reap_all(process: &Process) -> Result<Option<End>> {
+    loop {
+        match rustix::process::wait(WaitOptions::NOHANG) {
+            // Until it is reaped its number is nobody else's.
+            Ok(Some((pid, status))) if pid == process.pid => {
+                return end(status.exit_status(), status.terminating_signal()).map(Some);
+            }
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) | Err(Errno::CHILD) => return Ok(None),
+            Err(errno) => return Err(Error::call("wait", errno)),
+        }
+    }
+}
+
 fn reap(process: &Process) -> Result<End> {
     let wait = || rustix::process::waitid(WaitId::PidFd(process.pidfd.as_fd()), WaitIdOptions::EXITED);
     let status = rustix::io::retry_on_intr(wait).during("waitid")?;
-    match status.map(|status| (status.exit_status(), status.terminating_signal())) {
-        Some((Some(code), _)) => Ok(End::Exited(code)),
-        Some((None, Some(signal))) => Ok(End::Killed(signal)),
-        _ => Err(Error::new("the process ended in an unknown way")),
+    end(status.and_then(|status| status.exit_status()), status.and_then(|status| status.terminating_signal()))
+}
+
+fn end(status: Option<i32>, signal: Option<i32>) -> Result<End> {
+    match (status, signal) {
+        (Some(code), _) => Ok(End::Exited(code)),
+        (None, Some(signal)) => Ok(End::Killed(signal)),
+        (None, None) => Err(Error::new("the process ended in an unknown way")),
     }
 }
 

@@ -12,7 +12,7 @@ use palisade_sys::signal;
 
 use crate::arguments::{Checkpoint, Images, Restore};
 use crate::log::Log;
-use crate::make::{probe, undo, write_pid};
+use crate::make::{Orphans, probe, undo, write_pid};
 
 fn options(images: &Images) -> Result<ImageOptions> {
     // criu is told descriptors, and errors name what a person can find from anywhere.
@@ -64,6 +64,7 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
     if verb.lsm_mount_context.is_some() {
         return Err(Error::new("--lsm-mount-context is not supported by this version of palisade"));
     }
+    let orphans = Orphans::adopt(verb.detach || verb.no_subreaper)?;
     let mut created = Container::restore(&host, &request, &images, verb.lsm_profile.as_deref())?;
     log.warnings(&created.warnings);
     let handed =
@@ -79,8 +80,12 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
         _ => None,
     };
     let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let end =
-        Foreground { process: &created.process, signals: signals.as_fd(), relay, patience: None }.wait()?;
+    let end = orphans.wait(Foreground {
+        process: &created.process,
+        signals: signals.as_fd(),
+        relay,
+        patience: None,
+    })?;
     log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     Ok(end.code())
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use palisade_runtime::compile::{Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, Error, Event, Explain, Force, Foreground, Host,
-    PidfdOf, Relay, Result, Store, send_master, send_pidfd,
+    Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
+    Host, PidfdOf, Relay, Result, Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
 
@@ -42,6 +42,7 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
     }
     check_socket(verb.make.console_socket.as_deref(), terminal)?;
     let _mask = signal::block_all();
+    let orphans = Orphans::adopt(verb.detach || verb.make.no_subreaper)?;
     let mut created = make(&verb.make, &host, driver, &bundle, store, Begin::AtOnce, log)?;
     if let Err(error) =
         hand_over(&verb.make, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec))
@@ -56,12 +57,44 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
         _ => None,
     };
     let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let end =
-        Foreground { process: &created.process, signals: signals.as_fd(), relay, patience: None }.wait()?;
+    let end = orphans.wait(Foreground {
+        process: &created.process,
+        signals: signals.as_fd(),
+        relay,
+        patience: None,
+    })?;
     if !verb.keep {
         log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
     Ok(end.code())
+}
+
+/// Whether this program takes in the processes of a container whose parents end before them; those of a container without
+/// a pid namespace of its own would else go to whoever takes in those of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Orphans {
+    Adopted,
+    Left,
+}
+
+impl Orphans {
+    /// Takes them in from now on, unless they are to be left.
+    pub(crate) fn adopt(leave: bool) -> Result<Self> {
+        if leave {
+            return Ok(Self::Left);
+        }
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(|errno| Error::call("prctl PR_SET_CHILD_SUBREAPER", errno))?;
+        Ok(Self::Adopted)
+    }
+
+    /// Waits for a container's end, and for those of its orphans.
+    pub(crate) fn wait(self, foreground: Foreground<'_>) -> Result<End> {
+        match self {
+            Self::Adopted => foreground.wait_as_subreaper(),
+            Self::Left => foreground.wait(),
+        }
+    }
 }
 
 /// Gathers the facts, systemd's too where it is to make the cgroup.

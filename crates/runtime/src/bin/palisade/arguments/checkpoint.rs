@@ -88,7 +88,7 @@ pub(crate) struct Restore {
     /// Return once the container runs
     #[arg(short, long)]
     pub(crate) detach: bool,
-    /// Accepted for runc's sake: palisade is no subreaper
+    /// Leave the container's orphans to whoever takes them in; else palisade does, and waits for them
     #[arg(long)]
     pub(crate) no_subreaper: bool,
     /// Accepted for conmon's sake: keyrings are not in the images

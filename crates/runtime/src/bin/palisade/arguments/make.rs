@@ -30,7 +30,7 @@ pub(crate) struct Make {
     /// Leave the container the caller's session keyring
     #[arg(long)]
     pub(crate) no_new_keyring: bool,
-    /// Accepted for runc's sake: palisade is no subreaper
+    /// Leave the container's orphans to whoever takes them in; else palisade does, and waits for them
     #[arg(long)]
     pub(crate) no_subreaper: bool,
     /// Pass this many descriptors after stderr to the program
