@@ -146,6 +146,18 @@ pub struct Io {
     pub read_operations: u64,
     pub write_operations: u64,
     pub discard_operations: u64,
+    /// The same counted as what somebody waits for and what nobody does; v1 only.
+    pub waited_for: Option<Waiting>,
+}
+
+/// Holds block I/O by whether somebody waits for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Waiting {
+    pub sync_bytes: u64,
+    pub async_bytes: u64,
+    pub sync_operations: u64,
+    pub async_operations: u64,
 }
 
 /// Holds the use of huge pages of one size, in bytes.

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use palisade_cgroup::limits::BlockDevice;
-use palisade_cgroup::stats::{Counter, Io, Resource};
+use palisade_cgroup::stats::{Counter, Io, Resource, Waiting};
 use palisade_cgroup::{
     Controller, ErrorKind, FreezerState, Group, GroupPath, Hierarchy, Home, Layout, Limit, Version,
 };
@@ -136,7 +136,7 @@ fn io_of_both() {
         &[
             (
                 "blkio.throttle.io_service_bytes_recursive",
-                "8:0 Read 4096\n8:0 Write 512\n8:0 Total 4608\nTotal 4608\n",
+                "8:0 Read 4096\n8:0 Write 512\n8:0 Sync 4100\n8:0 Async 508\n8:0 Total 4608\nTotal 4608\n",
             ),
             ("blkio.throttle.io_serviced", "8:0 Read 2\n8:0 Write 1\n8:0 Sync 3\n"),
         ],
@@ -148,8 +148,9 @@ fn io_of_both() {
     let device = BlockDevice { major: 8, minor: 0 };
     let io =
         Io { read_bytes: 4096, write_bytes: 512, read_operations: 2, write_operations: 1, ..Io::default() };
-    for (_directory, group) in [v1, v2] {
-        assert_eq!(group.stats().unwrap().io[&device], io);
+    let waiting = Waiting { sync_bytes: 4100, async_bytes: 508, sync_operations: 3, async_operations: 0 };
+    for ((_directory, group), waited_for) in [(v1, Some(waiting)), (v2, None)] {
+        assert_eq!(group.stats().unwrap().io[&device], Io { waited_for, ..io });
     }
 }
 

@@ -42,7 +42,7 @@ pub use id::ContainerId;
 pub use labels::SecurityModules;
 pub use lifecycle::{
     Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Machine,
-    Occurrence, Paused, Reach, Store, parse_signal, ran_out_of_memory,
+    Occurrence, Paused, Reach, Shares, Store, parse_signal, ran_out_of_memory,
 };
 pub use record::{ProcessRecord, Record, read_journal};
 pub use scope::{Scope, Systemd, Unit, Whose};

@@ -78,6 +78,22 @@ impl Assignment {
         Self { class: Class::Existing, schemata: Vec::new(), ..self.clone() }
     }
 
+    /// Writes the lines for a class that is there. Gives what its `schemata` was before, whole.
+    ///
+    /// # Errors
+    /// A class that is not there, and what the kernel refuses.
+    pub(crate) fn change(&self) -> Result<String> {
+        let path = self.directory.join("schemata");
+        let before =
+            fs::read_to_string(&path).during(format_args!("read {}", path.display())).map_err(|error| {
+                error.hint(
+                    "the class of service is made with the container, and for one of its own removed with it",
+                )
+            })?;
+        self.write(&path, &format!("{}\n", self.schemata.join("\n")))?;
+        Ok(before)
+    }
+
     /// Makes what is to be made, and puts a process there. Gives what was made.
     pub(crate) fn apply(&self, pid: i32) -> Result<Owned> {
         let mut made = Owned::default();
@@ -215,6 +231,19 @@ mod tests {
         fs::write(&schemata, "MB:0=20\nL3:0=f;1=1\n").unwrap();
         let error = shared.apply(5).unwrap_err().to_string();
         assert!(error.contains("class/schemata has not L3:1=3"), "{error}");
+    }
+
+    #[test]
+    fn a_class_that_is_there_is_changed() {
+        let root = tempfile::tempdir().unwrap();
+        let own = assignment(root.path(), Class::Own, &["L3:0=3"]);
+        let error = own.change().unwrap_err().to_string();
+        assert!(error.contains("read ") && error.contains("class/schemata: ENOENT"), "{error}");
+        fs::create_dir(root.path().join("class")).unwrap();
+        let schemata = root.path().join("class/schemata");
+        fs::write(&schemata, "L3:0=f\nMB:0=20\n").unwrap();
+        assert_eq!(own.change().unwrap(), "L3:0=f\nMB:0=20\n");
+        assert_eq!(read(schemata), "L3:0=3\n", "the kernel leaves what is not named");
     }
 
     #[test]

@@ -2,10 +2,13 @@
 //!
 //! A number that is zero is left out where runc leaves it out.
 
+mod resctrl;
+
 use std::collections::BTreeMap;
 
 use palisade_cgroup::stats::{self as model, Counter, Pressure, Resource};
 use palisade_cgroup::{Limit, Version};
+pub(crate) use resctrl::IntelRdt;
 use serde::Serialize;
 
 /// What a v1 file says of no limit: the largest number of whole pages.
@@ -140,10 +143,6 @@ struct Hugetlb {
     failcnt: u64,
 }
 
-/// A container of this version has no part of the cache to itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-struct IntelRdt {}
-
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 struct Psi {
     some: Stall,
@@ -178,6 +177,7 @@ impl Statistics {
     pub(crate) fn new(
         stats: model::Stats,
         memory: Version,
+        intel_rdt: IntelRdt,
         network_interfaces: Option<Vec<Interface>>,
     ) -> Self {
         let psi = |resource| stats.pressure.get(&resource).map(Psi::of);
@@ -193,7 +193,7 @@ impl Statistics {
             // No limit is left out, as runc has it.
             pids: Pids { current: pids.current, limit: number(pids.limit, 0) },
             hugetlb: stats.hugetlb.iter().map(|(size, pages)| (size.clone(), Hugetlb::of(pages))).collect(),
-            intel_rdt: IntelRdt {},
+            intel_rdt,
             network_interfaces,
         }
     }
@@ -282,18 +282,23 @@ impl Blkio {
                 op,
                 value,
             };
-            blkio.io_service_bytes_recursive.extend([
-                entry("Read", io.read_bytes),
-                entry("Write", io.write_bytes),
-                entry("Discard", io.discard_bytes),
-                entry("Total", total([io.read_bytes, io.write_bytes, io.discard_bytes])),
-            ]);
-            blkio.io_serviced_recursive.extend([
-                entry("Read", io.read_operations),
-                entry("Write", io.write_operations),
-                entry("Discard", io.discard_operations),
-                entry("Total", total([io.read_operations, io.write_operations, io.discard_operations])),
-            ]);
+            let (bytes, operations) = (
+                [io.read_bytes, io.write_bytes, io.discard_bytes],
+                [io.read_operations, io.write_operations, io.discard_operations],
+            );
+            let waiting = io
+                .waited_for
+                .map(|by| ([by.sync_bytes, by.async_bytes], [by.sync_operations, by.async_operations]));
+            // The rows are those of a v1 file, in its order; v2 does not have two of them.
+            let rows = |[read, write, discard]: [u64; 3], waiting: Option<[u64; 2]>| {
+                let waiting = waiting.map(|[sync, other]| [entry("Sync", sync), entry("Async", other)]);
+                let mut rows = vec![entry("Read", read), entry("Write", write)];
+                rows.extend(waiting.into_iter().flatten());
+                rows.extend([entry("Discard", discard), entry("Total", total([read, write, discard]))]);
+                rows
+            };
+            blkio.io_service_bytes_recursive.extend(rows(bytes, waiting.map(|(bytes, _)| bytes)));
+            blkio.io_serviced_recursive.extend(rows(operations, waiting.map(|(_, operations)| operations)));
         }
         blkio
     }

@@ -12,12 +12,16 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<BTreeMap<BlockDevice, Io>, Err
         Version::V1 => {
             for line in first(reader, "io_service_bytes")?.lines() {
                 add_v1(&mut devices, line, |io| {
-                    [&mut io.read_bytes, &mut io.write_bytes, &mut io.discard_bytes]
+                    let waiting = io.waited_for.get_or_insert_default();
+                    let parts = [&mut waiting.sync_bytes, &mut waiting.async_bytes];
+                    ([&mut io.read_bytes, &mut io.write_bytes, &mut io.discard_bytes], parts)
                 });
             }
             for line in first(reader, "io_serviced")?.lines() {
                 add_v1(&mut devices, line, |io| {
-                    [&mut io.read_operations, &mut io.write_operations, &mut io.discard_operations]
+                    let waiting = io.waited_for.get_or_insert_default();
+                    let parts = [&mut waiting.sync_operations, &mut waiting.async_operations];
+                    ([&mut io.read_operations, &mut io.write_operations, &mut io.discard_operations], parts)
                 });
             }
         }
@@ -38,20 +42,25 @@ fn first(reader: &Reader<'_>, name: &str) -> Result<String, Error> {
     Ok(String::new())
 }
 
-/// Adds a line such as `8:0 Read 4096`; `select` gives the fields for reads, writes and discards.
-fn add_v1(devices: &mut BTreeMap<BlockDevice, Io>, line: &str, select: impl Fn(&mut Io) -> [&mut u64; 3]) {
+/// The fields for reads, writes and discards, and those for what is waited for and not.
+type Fields<'a> = ([&'a mut u64; 3], [&'a mut u64; 2]);
+
+/// Adds a line such as `8:0 Read 4096`.
+fn add_v1(devices: &mut BTreeMap<BlockDevice, Io>, line: &str, select: impl Fn(&mut Io) -> Fields<'_>) {
     let mut words = line.split_whitespace();
     let (Some(device), Some(kind), Some(number)) =
         (words.next().and_then(device), words.next(), words.next())
     else {
         return;
     };
-    let [reads, writes, discards] = select(devices.entry(device).or_default());
+    let ([reads, writes, discards], [waited, not_waited]) = select(devices.entry(device).or_default());
     let field = match kind {
         "Read" => reads,
         "Write" => writes,
         "Discard" => discards,
-        // Sync, Async and Total count the same I/O again.
+        "Sync" => waited,
+        "Async" => not_waited,
+        // Total is the sum of the first three.
         _ => return,
     };
     *field = number.parse().unwrap_or(0);
@@ -67,6 +76,7 @@ fn line_v2(line: &str) -> Option<(BlockDevice, Io)> {
         read_operations: value("rios"),
         write_operations: value("wios"),
         discard_operations: value("dios"),
+        waited_for: None,
     };
     Some((device, io))
 }

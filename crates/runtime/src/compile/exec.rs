@@ -92,7 +92,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
     }
     draft.beside("", HostOp::Record);
     if let Some((rdt, root)) = request.intel_rdt
-        && let Some(assignment) = resctrl::read(&mut draft, rdt, request.id, root)
+        && let Some(assignment) = resctrl::read(&mut draft.violations, rdt, request.id, root)
     {
         draft.beside("/linux/intelRdt", HostOp::AssignClass { assignment: assignment.joined() });
     }

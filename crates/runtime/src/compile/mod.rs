@@ -41,6 +41,7 @@ pub use exec::{ExecRequest, exec};
 pub use hook::hook;
 pub(crate) use limits::field as limit_field;
 pub(crate) use list::show as show_list;
+pub(crate) use resctrl::read as class_of_service;
 pub(crate) use seccomp::{agent, receiver};
 pub use update::update;
 pub use violation::{Violation, Violations};
@@ -312,7 +313,8 @@ fn plan_host(
     // Whoever finds the process on record takes the group for the container's and may kill all in it.
     draft.beside("", HostOp::Record);
     if let Some(rdt) = &spec.linux.intel_rdt
-        && let Some(assignment) = resctrl::read(draft, rdt, request.id, request.resctrl.as_deref())
+        && let Some(assignment) =
+            resctrl::read(&mut draft.violations, rdt, request.id, request.resctrl.as_deref())
     {
         draft.beside("/linux/intelRdt", HostOp::AssignClass { assignment });
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use palisade_oci::IntelRdt;
 
-use super::Draft;
+use super::Violations;
 use crate::id::ContainerId;
 use crate::resctrl::{Assignment, Class};
 
@@ -13,25 +13,25 @@ const POINTER: &str = "/linux/intelRdt";
 const RESERVED: [&str; 5] = ["info", "mon_groups", "mon_data", ".", ".."];
 
 /// Reads where the container stands in the file system that is mounted at `root`.
-pub(super) fn read(
-    draft: &mut Draft<'_>,
+pub(crate) fn read(
+    violations: &mut Violations,
     rdt: &IntelRdt,
     id: &ContainerId,
     root: Option<&Path>,
 ) -> Option<Assignment> {
-    let schemata = read_schemata(draft, rdt);
+    let schemata = read_schemata(violations, rdt);
     let name = match rdt.clos_id.as_str() {
         "" => id.as_str(),
         "/" => "",
         name if name.contains('/') || name.contains('\n') || RESERVED.contains(&name) => {
-            draft.violations.add(format!("{POINTER}/closID"), format_args!("{name:?} is no name of a class"));
+            violations.add(format!("{POINTER}/closID"), format_args!("{name:?} is no name of a class"));
             return None;
         }
         name => name,
     };
     let Some(root) = root else {
         let message = "no resctrl file system is mounted: mount -t resctrl resctrl /sys/fs/resctrl, where the CPU has it";
-        draft.violations.add(POINTER, message);
+        violations.add(POINTER, message);
         return None;
     };
     let directory = if name.is_empty() { root.to_owned() } else { root.join(name) };
@@ -47,7 +47,7 @@ pub(super) fn read(
 }
 
 /// Collects the lines in their order: cache, bandwidth, and then whatever else.
-fn read_schemata(draft: &mut Draft<'_>, rdt: &IntelRdt) -> Vec<String> {
+fn read_schemata(violations: &mut Violations, rdt: &IntelRdt) -> Vec<String> {
     let named = [("l3CacheSchema", &rdt.l3_cache_schema, "L3"), ("memBwSchema", &rdt.mem_bw_schema, "MB")];
     let mut lines = Vec::new();
     for (field, line, prefix) in named {
@@ -56,7 +56,7 @@ fn read_schemata(draft: &mut Draft<'_>, rdt: &IntelRdt) -> Vec<String> {
         }
         if !line.starts_with(prefix) {
             let message = format!("{line:?} does not begin with {prefix}:");
-            draft.violations.add(format!("{POINTER}/{field}"), message);
+            violations.add(format!("{POINTER}/{field}"), message);
         }
         lines.push((field.to_owned(), line.clone()));
     }
@@ -64,7 +64,7 @@ fn read_schemata(draft: &mut Draft<'_>, rdt: &IntelRdt) -> Vec<String> {
     lines.extend(more.map(|(index, line)| (format!("schemata/{index}"), line.clone())));
     for (field, line) in &lines {
         if line.contains('\n') {
-            draft.violations.add(format!("{POINTER}/{field}"), "it is more than one line");
+            violations.add(format!("{POINTER}/{field}"), "it is more than one line");
         }
     }
     lines.into_iter().map(|(_, line)| line).collect()

@@ -1,6 +1,7 @@
 //! What a container uses, and that it has run out of memory: `events`.
 
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use palisade_cgroup::{Controller, ErrorKind as CgroupErrorKind, Event, Group, Layout, Notice, Version};
@@ -10,7 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use super::Container;
 use crate::error::{During, Error, Result};
 use crate::execute::Process;
-use crate::statistics::{Statistics, interfaces};
+use crate::resctrl::Assignment;
+use crate::statistics::{IntelRdt, Statistics, interfaces};
 
 /// What is told of a container while it runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +81,7 @@ struct Source {
     process: Process,
     memory: Version,
     has_network: bool,
+    class: Option<(PathBuf, Assignment)>,
 }
 
 impl Source {
@@ -96,12 +99,13 @@ impl Source {
         };
         let memory = layout.hierarchy(Controller::Memory).map_or(Version::V2, |hierarchy| hierarchy.version);
         let has_network = container.record.kinds().contains(Kind::Net);
-        Ok(Self { group, process, memory, has_network })
+        Ok(Self { group, process, memory, has_network, class: container.class()? })
     }
 
     fn read(&self) -> Result<Statistics> {
         let stats = self.group.stats()?;
-        Ok(Statistics::new(stats, self.memory, self.interfaces()))
+        let class = self.class.as_ref().map(|(root, place)| IntelRdt::read(root, place));
+        Ok(Statistics::new(stats, self.memory, class.unwrap_or_default(), self.interfaces()))
     }
 
     /// Reads the interfaces of the container's own network namespace; those of the host's are not the container's.

@@ -1,6 +1,7 @@
 //! The life of a container: made, started, signalled, looked at, removed. One file a verb.
 
 mod checkpoint;
+mod class;
 mod create;
 mod delete;
 mod events;
@@ -21,6 +22,7 @@ use palisade_cgroup::{FreezerState, Group, Layout};
 use palisade_oci::state::{Record as PrintedRecord, State, Status};
 use rustix::process::PidfdFlags;
 
+pub use class::Shares;
 pub use create::{Bundle, CreateRequest, Created};
 pub use delete::Force;
 pub use events::Occurrence;

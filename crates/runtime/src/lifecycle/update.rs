@@ -5,6 +5,7 @@ use palisade_oci::state::Status;
 use palisade_oci::{Resources, Spec};
 
 use super::Container;
+use super::class::Shares;
 use crate::compile::{self, Violations};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -24,11 +25,33 @@ impl Container {
     /// A container that has ended or has no cgroup; limits that cannot be, by their places in `resources`; a write
     /// that the kernel refuses.
     pub fn update(&self, host: &Host, resources: &Resources) -> Result<Vec<String>> {
+        self.update_shares(host, resources, &Shares::default())
+    }
+
+    /// Sets shares of the container's class of service as well: all that is named, or none.
+    ///
+    /// # Errors
+    /// As [`Self::update`], and a container without a class of service.
+    pub fn update_shares(&self, host: &Host, resources: &Resources, shares: &Shares) -> Result<Vec<String>> {
         let status = self.status()?;
         if status == Status::Stopped {
             let message = format!("{}: container not running", self.record.id);
             return Err(Error::of(ErrorKind::NotRunning, message));
         }
+        if shares.is_empty() {
+            return self.limit(host, resources);
+        }
+        let undo = self.share(shares)?;
+        if *resources == Resources::default() {
+            return Ok(Vec::new());
+        }
+        self.limit(host, resources).map_err(|error| match undo.take_back() {
+            Ok(()) => error,
+            Err(also) => error.hint(format_args!("and {also}")),
+        })
+    }
+
+    fn limit(&self, host: &Host, resources: &Resources) -> Result<Vec<String>> {
         let group = self.group()?.ok_or_else(|| {
             Error::new(format!("container {} has no cgroup", self.record.id))
                 .hint("only a cgroup can have limits")

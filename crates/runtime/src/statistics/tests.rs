@@ -64,7 +64,8 @@ fn every_field_has_the_name_that_runc_gives_it() {
     for resource in [Resource::Cpu, Resource::Memory, Resource::Io] {
         stats.pressure.insert(resource, pressure);
     }
-    let printed = serde_json::to_value(Statistics::new(stats.clone(), Version::V2, None)).unwrap();
+    let printed =
+        serde_json::to_value(Statistics::new(stats.clone(), Version::V2, IntelRdt::default(), None)).unwrap();
     assert_eq!(
         printed["cpu"]["usage"],
         json!({ "total": 30, "percpu": [30], "percpu_kernel": [10], "percpu_user": [20], "kernel": 10, "user": 20 })
@@ -87,7 +88,16 @@ fn every_field_has_the_name_that_runc_gives_it() {
     for section in ["cpu", "memory", "blkio"] {
         assert_eq!(printed[section]["psi"], json!({ "some": some, "full": none }), "{section}");
     }
-    let printed = serde_json::to_value(Statistics::new(stats, Version::V1, None)).unwrap();
+    let waiting = model::Waiting { sync_bytes: 500, async_bytes: 12, ..model::Waiting::default() };
+    let io = model::Io { read_bytes: 512, waited_for: Some(waiting), ..model::Io::default() };
+    stats.io.insert(BlockDevice { major: 8, minor: 0 }, io);
+    let printed =
+        serde_json::to_value(Statistics::new(stats, Version::V1, IntelRdt::default(), None)).unwrap();
+    let rows = printed["blkio"]["ioServiceBytesRecursive"].as_array().unwrap();
+    let rows: Vec<_> = rows.iter().map(|row| (row["op"].as_str().unwrap(), row["value"].as_u64())).collect();
+    let [read, write] = [("Read", Some(512)), ("Write", None)];
+    let waiting = [("Sync", Some(500)), ("Async", Some(12))];
+    assert_eq!(rows, [read, write, waiting[0], waiting[1], ("Discard", None), ("Total", Some(512))]);
     assert_eq!(printed["memory"]["usage"]["limit"], json!(NO_LIMIT_V1));
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use palisade_oci::Resources;
-use palisade_runtime::{Error, Host, Result, Store};
+use palisade_runtime::{Error, Host, Result, Shares, Store};
 
 use crate::arguments::Update;
 use crate::log::Log;
@@ -15,18 +15,11 @@ const STDIN: &str = "standard input";
 const MOST: u64 = 16 << 20;
 
 pub(crate) fn update(verb: &Update, store: &Store, log: &Log) -> Result<u8> {
-    for (name, schema) in
-        [("--l3-cache-schema", &verb.l3_cache_schema), ("--mem-bw-schema", &verb.mem_bw_schema)]
-    {
-        if schema.is_some() {
-            return Err(Error::new(format!(
-                "{name}: Intel RDT is not supported by this version of palisade"
-            )));
-        }
-    }
     let container = store.find(&verb.id)?;
     let resources = verb.resources()?;
-    log.warnings(&container.update(&Host::probe()?, &resources)?);
+    let shares =
+        Shares { l3_cache: verb.l3_cache_schema.clone(), memory_bandwidth: verb.mem_bw_schema.clone() };
+    log.warnings(&container.update_shares(&Host::probe()?, &resources, &shares)?);
     Ok(0)
 }
 

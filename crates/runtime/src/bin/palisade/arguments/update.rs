@@ -60,10 +60,10 @@ pub(crate) struct Update {
     /// Number of processes; -1 is no limit
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) pids_limit: Option<i64>,
-    /// Part of the L3 cache (Intel RDT; not supported by this version)
+    /// Part of the L3 cache for the container's class of service (Intel RDT)
     #[arg(long, value_name = "SCHEMA")]
     pub(crate) l3_cache_schema: Option<String>,
-    /// Memory bandwidth (Intel RDT; not supported by this version)
+    /// Memory bandwidth for the container's class of service (Intel RDT)
     #[arg(long, value_name = "SCHEMA")]
     pub(crate) mem_bw_schema: Option<String>,
 }
