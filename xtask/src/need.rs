@@ -48,8 +48,8 @@ pub(crate) enum Need {
 /// Where Debian's busybox-static puts its one file.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";
 
-/// Other runtimes, which some tests compare with; a test that lacks them says so and skips itself.
-const PEERS: &[&str] = &["crun", "runc"];
+/// Other programs, which some tests compare with, and their packages; a test that lacks one says so and skips itself.
+const PEERS: &[(&str, &str)] = &[("crun", "crun"), ("runc", "runc"), ("ip", "iproute2")];
 
 /// The library that filters of system calls are compared with in a unit test, which does without it where it is missing.
 const LIBSECCOMP: Option<&str> = Some("libseccomp-dev");
@@ -130,7 +130,8 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
     let missing = needs.iter().filter(|need| !need.is_met(workspace));
     let mut packages: Vec<&str> = missing.flat_map(|need| need.packages()).copied().collect();
     if needs.contains(&Need::Root) {
-        packages.extend(PEERS.iter().filter(|peer| in_path(peer).is_none()));
+        let lacking = PEERS.iter().filter(|(peer, _)| in_path(peer).is_none());
+        packages.extend(lacking.map(|(_, package)| package));
         packages.extend(LIBSECCOMP.filter(|_| !Path::new(SECCOMP_HEADER).is_file()));
     }
     if !packages.is_empty() || needs.contains(&Need::Root) {

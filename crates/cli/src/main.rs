@@ -19,6 +19,7 @@ mod name;
 mod netns;
 mod ns;
 mod output;
+mod plain;
 mod run;
 mod steps;
 mod table;
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     if let (true, Some(root)) = (verb.is_some_and(|verb| verb == background::VERB), words.next()) {
         return ExitCode::from(background::monitor(root.into()));
     }
-    let arguments = match Arguments::try_parse() {
+    let arguments = match read_plain().map_or_else(Arguments::try_parse, Ok) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
@@ -62,6 +63,13 @@ fn main() -> ExitCode {
             ExitCode::from(code_of(&error))
         }
     }
+}
+
+/// Reads the command line where that takes no parser.
+fn read_plain() -> Option<Arguments> {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
+    plain::read(&words?)
 }
 
 fn dispatch(arguments: &Arguments) -> Result<u8> {

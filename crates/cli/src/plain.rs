@@ -1,0 +1,57 @@
+//! Command lines that need no parser: verbs without options that scripts call often and that are over in no time.
+//!
+//! The parser makes the definitions of all that could be on a command line first, which takes longer than such a verb.
+//! What is not read here, and be it wrong, is left to the parser; what is read means the same to it.
+
+use crate::arguments::netns::{Exec, List, Netns, Verb as NetnsVerb};
+use crate::arguments::{Arguments, Format, Printing, Telling, Verb};
+
+/// Reads the words behind the program's name where they are of such a verb.
+pub(crate) fn read(words: &[&str]) -> Option<Arguments> {
+    let verb = match words {
+        ["netns", "list"] => NetnsVerb::List(List { printing: Printing { format: Format::Table } }),
+        ["netns", "exec", words @ ..] => {
+            let (name, rest) = words.split_first()?;
+            let program = rest.first()?;
+            if [name, program].iter().any(|word| word.starts_with('-')) {
+                return None;
+            }
+            let telling = Telling { explain: false, dry_run: false };
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            NetnsVerb::Exec(Exec { words, all: false, telling })
+        }
+        _ => return None,
+    };
+    Some(Arguments { root: None, verb: Some(Verb::Netns(Netns { verb })) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn what_is_read_means_the_same_to_the_parser() {
+        for (line, is_read) in [
+            ("netns list", true),
+            ("netns list --format json", false),
+            ("netns exec a ls", true),
+            ("netns exec a ls -l", true),
+            ("netns exec a ip --root x --help -- y", true),
+            ("netns exec a -- ls", false),
+            ("netns exec --all ls", false),
+            ("netns exec a", false),
+            ("--root x netns list", false),
+            ("netns", false),
+            ("", false),
+        ] {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let read = read(&words).map(|arguments| format!("{arguments:?}"));
+            assert_eq!(read.is_some(), is_read, "{line}");
+            if is_read {
+                let parsed = Arguments::try_parse_from(std::iter::once("pal").chain(words)).unwrap();
+                assert_eq!(read, Some(format!("{parsed:?}")), "{line}");
+            }
+        }
+    }
+}
