@@ -139,8 +139,10 @@ fn c2_a_user_namespace_without_a_process_is_found_by_what_is_nested_in_it() {
     assert_eq!(row["keptBy"][0]["number"], inner, "{row}");
     assert_eq!(find(&rows, inner)["parent"], outer);
     let tree = ns(&case, &["tree"]).run().succeeded().stdout;
-    let line =
-        |number: u64| tree.lines().position(|line| line.contains(&number.to_string())).expect("a line");
+    let line = |number: u64| {
+        let mark = format!("user {number} ");
+        tree.lines().position(|line| line.contains(&mark)).expect("a line")
+    };
     assert!(line(outer) < line(inner), "{tree}");
     end(running);
 }

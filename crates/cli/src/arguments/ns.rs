@@ -40,7 +40,7 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only these kinds
-    #[arg(short, long = "type", value_name = "KIND", value_enum, value_delimiter = ',')]
+    #[arg(short = 't', long = "type", value_name = "KIND", value_enum, value_delimiter = ',')]
     pub(crate) kinds: Vec<KindName>,
     /// Only those that this process is in
     #[arg(short, long, value_name = "PID|@CONTAINER")]
