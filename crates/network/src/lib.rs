@@ -17,6 +17,7 @@ mod names;
 pub mod netlink;
 mod nsid;
 mod operation;
+pub mod packets;
 mod processes;
 mod route;
 mod site;

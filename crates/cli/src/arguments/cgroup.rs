@@ -2,6 +2,7 @@
 
 mod looking;
 mod making;
+pub(crate) mod net;
 mod processes;
 mod top;
 pub(crate) mod watch;
@@ -57,6 +58,8 @@ pub(crate) enum Verb {
     Top(Top),
     /// Tell what happens in groups, as it happens, and run commands upon it
     Watch(Box<watch::Watch>),
+    /// Count, drop or mark the packets of groups
+    Net(net::Net),
 }
 
 // The hierarchies that a verb is about.

@@ -7,6 +7,7 @@ mod exec;
 mod label;
 mod layout;
 mod mount;
+mod net;
 mod of;
 mod procs;
 mod remove;
@@ -39,5 +40,6 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Delegate(verb) => delegate::delegate(verb, store),
         Verb::Top(verb) => top::top(verb, store),
         Verb::Watch(verb) => watch::watch(verb, store),
+        Verb::Net(verb) => net::dispatch(verb, store),
     }
 }
