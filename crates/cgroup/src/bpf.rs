@@ -4,14 +4,22 @@
 //! returns 1 to allow. It goes through the rules from the last to the first. A rule that denies any access not yet
 //! decided ends it with 0; one that allows takes its access off what is undecided, and when nothing is left, ends
 //! it with 1. So each bit of access is decided by the last rule that covers it.
+//!
+//! In front of that it loads the rules as constants into a register that nothing reads: the kernel may change the code
+//! behind, and these stay, so that the rules can be read back.
 
 use crate::device::{Access, DeviceKind, DevicePolicy, DeviceRule, Verdict};
 use crate::recipe::Directory;
 use crate::{Error, Group};
+pub(crate) use record::{installed, replace};
+
 use palisade_sys::bpf::{self, Attach, Instruction};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use std::path::Path;
+
+mod record;
 
 /// Returned to the kernel.
 const R0: u8 = 0;
@@ -41,14 +49,7 @@ const CHAR: i32 = 2;
 /// Attaches the program of `policy` to the group, in place of those that are attached to it.
 pub(crate) fn attach(group: &Group, directory: &Directory, policy: &DevicePolicy) -> Result<(), Error> {
     let path = group.full(&directory.path);
-    let fail = |operation: &str, errno| {
-        let error = Error::call(operation, path.clone(), errno);
-        match errno {
-            Errno::PERM => error.with_hint("needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN"),
-            Errno::INVAL | Errno::NOSYS => error.with_hint("the kernel may be without CONFIG_CGROUP_BPF"),
-            _ => error,
-        }
-    };
+    let fail = |operation: &str, errno| explained(operation, &path, errno);
     let program =
         bpf::load_device_program(&compile(policy)).map_err(|e| fail("load device program for", e))?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -68,13 +69,24 @@ pub(crate) fn attach(group: &Group, directory: &Directory, policy: &DevicePolicy
     Ok(())
 }
 
+/// Makes the error of a refused call about a program.
+fn explained(operation: &str, path: &Path, errno: Errno) -> Error {
+    let error = Error::call(operation, path, errno);
+    match errno {
+        Errno::PERM => error.with_hint("needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN"),
+        Errno::INVAL | Errno::NOSYS => error.with_hint("the kernel may be without CONFIG_CGROUP_BPF"),
+        _ => error,
+    }
+}
+
 fn attached(target: &OwnedFd) -> Result<Vec<OwnedFd>, Errno> {
     bpf::device_program_ids(target)?.into_iter().map(bpf::program_by_id).collect()
 }
 
 /// Turns a policy into a program.
 pub(crate) fn compile(policy: &DevicePolicy) -> Vec<Instruction> {
-    let mut code = vec![
+    let mut code = record::write(policy);
+    code.extend([
         // The first word is the kind of device in its low half and the access in its high half.
         instruction(LOAD_WORD, KIND, R1, 0, 0),
         instruction(MOVE_REGISTER, ACCESS, KIND, 0, 0),
@@ -82,7 +94,7 @@ pub(crate) fn compile(policy: &DevicePolicy) -> Vec<Instruction> {
         instruction(SHIFT_RIGHT, ACCESS, 0, 0, 16),
         instruction(LOAD_WORD, MAJOR, R1, 4, 0),
         instruction(LOAD_WORD, MINOR, R1, 8, 0),
-    ];
+    ]);
     for rule in policy.rules.iter().rev() {
         if rule.covers_all() {
             // Rules before this one decide nothing, and the verifier refuses code that is never reached.

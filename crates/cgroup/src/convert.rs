@@ -44,6 +44,14 @@ pub fn io_weight(weight: u16) -> u64 {
     1 + (u64::from(weight).saturating_sub(10)) * 9999 / 990
 }
 
+/// Turns a v2 block I/O weight (1 to 10000) into the largest OCI one that [`io_weight`] maps to at most that weight.
+pub fn io_weight_v1(weight: u64) -> u16 {
+    let above = weight.clamp(1, 10_000) - 1;
+    // `io_weight` rounds down, so the largest that comes to this weight is just below what comes to the next.
+    let steps = ((above + 1) * 990 - 1) / 9999;
+    u16::try_from(10 + steps).unwrap_or(*IO_WEIGHT.end()).min(*IO_WEIGHT.end())
+}
+
 /// Turns a limit on memory and swap together into one on swap alone, given the limit on memory.
 ///
 /// # Errors
@@ -134,6 +142,14 @@ mod tests {
         for (oci, v2) in [(10, 1), (100, 910), (500, 4950), (1000, 10_000)] {
             assert_eq!(io_weight(oci), v2);
         }
+    }
+
+    #[test]
+    fn io_weights_come_back() {
+        for weight in IO_WEIGHT {
+            assert_eq!(io_weight_v1(io_weight(weight)), weight);
+        }
+        assert_eq!((io_weight_v1(0), io_weight_v1(1), io_weight_v1(20_000)), (10, 10, 1000));
     }
 
     #[test]

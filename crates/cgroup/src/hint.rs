@@ -1,8 +1,10 @@
 //! What usually causes the kernel to refuse a file of a group.
 
+mod cpus;
+mod enabling;
 mod entering;
 
-use crate::{Controller, Place, Version};
+use crate::{Controller, GroupPath, Place, Version};
 use rustix::io::Errno;
 
 /// Explains a refused write; looks at the machine only where that tells more.
@@ -10,23 +12,22 @@ pub(crate) fn for_write(place: &Place, name: &str, value: &str, errno: Errno) ->
     if matches!(name, "cgroup.procs" | "tasks" | "cgroup.threads") {
         return entering::explain(place, name, value, errno);
     }
-    let text = match (errno, name) {
-        (Errno::NOENT, "cgroup.subtree_control") if place.exists() => {
-            "a group above does not offer the controller"
+    let particular = match name {
+        "cgroup.subtree_control" => enabling::explain(place, value, errno),
+        "cpuset.cpus" | "cpuset.mems" if entering::may_write(place, name) => {
+            cpus::explain(place, name, value, errno)
         }
+        "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes" => memory(place, name, errno),
+        _ => None,
+    };
+    if particular.is_some() {
+        return particular;
+    }
+    let text = match (errno, name) {
         (Errno::NOENT | Errno::ACCESS | Errno::PERM | Errno::ROFS, _) => {
             return for_access(place, name, errno);
         }
-        (Errno::BUSY, "cgroup.subtree_control") => {
-            "the group itself holds processes, and only groups without groups below may once a controller is enabled"
-        }
-        (Errno::BUSY, "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes") => {
-            "the group uses more than that and it cannot be reclaimed"
-        }
         (Errno::BUSY, "cpuset.cpus" | "cpuset.mems") => "processes or groups below still use what would go",
-        (Errno::INVAL, "memory.limit_in_bytes" | "memory.memsw.limit_in_bytes") => {
-            "memory must not exceed memory and swap together"
-        }
         (Errno::INVAL | Errno::RANGE | Errno::NXIO, "cpuset.cpus" | "cpuset.mems") => {
             "not a list, or not online on this machine"
         }
@@ -58,14 +59,43 @@ pub(crate) fn for_access(place: &Place, name: &str, errno: Errno) -> Option<Stri
         Errno::PERM if name == "devices.allow" => {
             Some("the group above does not have the device, or CAP_SYS_ADMIN is missing".to_owned())
         }
-        Errno::ACCESS if matches!(name, "cpuset.cpus" | "cpuset.mems") => {
-            Some("the group above does not have them, or this part of the tree is not delegated".to_owned())
+        Errno::ACCESS | Errno::PERM => Some(denied(place, name)),
+        _ => None,
+    }
+}
+
+/// Explains the refused limits of v1 on memory, which depend on each other and on what is in use.
+fn memory(place: &Place, name: &str, errno: Errno) -> Option<String> {
+    let read = |file: &str| place.read_raw(file).ok().map(|text| text.trim().to_owned());
+    match errno {
+        Errno::BUSY => {
+            let usage = read(&name.replace("limit", "usage"))?;
+            Some(format!("the group uses {usage} bytes, and the kernel could not reclaim enough of them"))
         }
-        Errno::ACCESS | Errno::PERM => {
-            let uid = rustix::process::geteuid().as_raw();
-            Some(format!("this part of the tree is not delegated to uid {uid}"))
+        Errno::INVAL => {
+            let (memory, both) = ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes");
+            let other = if name == memory { both } else { memory };
+            let limit = read(other)?;
+            Some(format!("memory must not exceed memory and swap together, and {other} is {limit}: set both"))
         }
         _ => None,
+    }
+}
+
+/// Finds which condition of a delegation fails: whose the file is, or whose the group.
+fn denied(place: &Place, name: &str) -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let owner = |file: &str| rustix::fs::stat(place.file(file)).map(|found| found.st_uid).ok();
+    match (owner(name), owner("")) {
+        _ if uid == 0 => "a security module or a user namespace is in the way".to_owned(),
+        (Some(file), Some(group)) if group == uid && file != uid => format!(
+            "{} is delegated to uid {uid}, its limits are not: they belong to uid {file}; make a group below",
+            place.path
+        ),
+        (Some(file), _) if file != uid => {
+            format!("{} is not delegated to uid {uid}: it belongs to uid {file}", place.path)
+        }
+        _ => format!("this part of the tree is not delegated to uid {uid}"),
     }
 }
 
@@ -76,16 +106,9 @@ fn missing(place: &Place, name: &str) -> String {
     }
     let prefix = name.split('.').next().unwrap_or(name);
     if place.version == Version::V2 && Controller::from_name(prefix).is_some() {
-        let lacks = |above: &Place| {
-            above
-                .read_raw("cgroup.subtree_control")
-                .is_ok_and(|enabled| !enabled.split_whitespace().any(|word| word == prefix))
-        };
-        if let Some(above) = place.above().into_iter().find(lacks) {
-            return format!(
-                "{prefix} is not enabled in cgroup.subtree_control of {}",
-                above.directory().display()
-            );
+        let above = place.path.parent().unwrap_or_else(GroupPath::root);
+        if let Some(why) = enabling::not_offered(place, prefix, &above) {
+            return why;
         }
     }
     if place.path.is_root() {

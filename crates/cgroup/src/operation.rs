@@ -1,9 +1,10 @@
 //! What is done to groups by hand, one thing at a time, as data.
 
 use crate::change::former;
+use crate::device::DevicePolicy;
 use crate::mount::{mount, unmount};
 use crate::recipe::quote;
-use crate::{Error, Place, hint};
+use crate::{DeviceChange, Error, Place, hint, rules};
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
 use rustix::process::Pid;
 use std::path::{Path, PathBuf};
@@ -47,6 +48,15 @@ pub enum Operation {
         owner: Owner,
         /// The owner until now, to take it back.
         before: Option<Owner>,
+    },
+    /// Changes which devices the group may use: files on v1, a program on v2.
+    Devices {
+        /// The group, in the hierarchy that decides on devices.
+        place: Place,
+        /// What is changed.
+        change: DeviceChange,
+        /// The rules until now, to take it back.
+        before: Option<DevicePolicy>,
     },
     /// Makes a directory to mount on; its parent is there.
     MakeMountPoint(PathBuf),
@@ -104,6 +114,7 @@ impl Operation {
     pub fn shell(&self) -> Vec<String> {
         let shown = |path: &Path| quote(&path.to_string_lossy());
         vec![match self {
+            Self::Devices { place, change, .. } => return rules::shell(place, change),
             Self::MakeDirectory(place) => format!("mkdir {}", shown(&place.directory())),
             Self::RemoveDirectory(place) => format!("rmdir {}", shown(&place.directory())),
             Self::Write { place, file, value, .. } => {
@@ -136,6 +147,7 @@ impl Operation {
             Self::Write { place, file, value, .. } => place.write(file, value),
             Self::Move { place, file, pid, .. } => place.write(file, &pid.as_raw_nonzero().to_string()),
             Self::Chown { place, file, owner, .. } => chown(place, file, *owner),
+            Self::Devices { place, change, before } => rules::perform(place, change, before.as_ref()),
             Self::MakeMountPoint(point) => make_point(point),
             Self::RemoveMountPoint(point) => remove_point(point),
             Self::Mount { kind, options, point } => mount(kind, options, point),
@@ -156,6 +168,7 @@ impl Operation {
                 from.write(file, &pid.as_raw_nonzero().to_string())
             }
             Self::Chown { place, file, before: Some(before), .. } => chown(place, file, *before),
+            Self::Devices { place, before, .. } => rules::undo(place, before.as_ref()),
             Self::MakeMountPoint(point) => remove_point(point),
             Self::RemoveMountPoint(point) => make_point(point),
             Self::Mount { point, .. } => unmount(point),

@@ -204,11 +204,12 @@ fn the_freezer_in_each_state() {
 #[test]
 fn a_missing_file_says_which_group_lacks_the_controller() {
     let (directory, group) = group(Version::V2, &[("cgroup.procs", "")]);
+    std::fs::write(directory.path().join("cgroup.controllers"), "cpu io memory\n").unwrap();
     std::fs::write(directory.path().join("cgroup.subtree_control"), "cpu io\n").unwrap();
     let error = group.set(Controller::Memory, "memory.max", "max").unwrap_err();
     let root = directory.path().display();
     let expected = format!(
-        "write max to {root}/g/memory.max: ENOENT (memory is not enabled in cgroup.subtree_control of {root})"
+        "write max to {root}/g/memory.max: ENOENT (/ does not pass memory on: `pal cgroup enable --parents / memory`)"
     );
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.kind(), ErrorKind::NotFound);

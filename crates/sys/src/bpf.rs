@@ -10,6 +10,7 @@ const BPF_PROG_LOAD: libc::c_int = 5;
 const BPF_PROG_ATTACH: libc::c_int = 8;
 const BPF_PROG_DETACH: libc::c_int = 9;
 const BPF_PROG_GET_FD_BY_ID: libc::c_int = 13;
+const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_PROG_QUERY: libc::c_int = 16;
 
 const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
@@ -88,6 +89,82 @@ struct IdAttr {
     id: u32,
     next_id: u32,
     open_flags: u32,
+}
+
+#[repr(C)]
+#[derive(Default)]
+struct InfoAttr {
+    object: u32,
+    length: u32,
+    info: u64,
+}
+
+/// The beginning of `struct bpf_prog_info`; the kernel takes a shorter one than it knows.
+#[repr(C)]
+#[derive(Default)]
+struct ProgramInfo {
+    kind: u32,
+    id: u32,
+    tag: [u8; 8],
+    machine_length: u32,
+    checked_length: u32,
+    machine_code: u64,
+    checked_code: u64,
+    load_time: u64,
+    uid: u32,
+    map_count: u32,
+    maps: u64,
+    name: [u8; 16],
+}
+
+/// What the kernel tells of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its number.
+    pub id: u32,
+    /// Its name, of up to 15 bytes.
+    pub name: String,
+    /// Its instructions as the kernel has changed them; none without the right to see them.
+    pub instructions: Vec<Instruction>,
+}
+
+/// Reads what the kernel tells of a program.
+///
+/// # Errors
+/// EBADF where it is no BPF object.
+pub fn program_info(program: impl AsFd) -> Result<Program, Errno> {
+    let mut info = ProgramInfo::default();
+    read_info(program.as_fd(), &mut info)?;
+    let length = usize::try_from(info.checked_length).unwrap_or(0) / size_of::<Instruction>();
+    let empty = Instruction { code: 0, registers: 0, offset: 0, immediate: 0 };
+    let mut instructions = vec![empty; length];
+    if length > 0 {
+        let mut second = ProgramInfo {
+            checked_length: info.checked_length,
+            checked_code: address(instructions.as_mut_ptr().cast_const()),
+            ..ProgramInfo::default()
+        };
+        read_info(program.as_fd(), &mut second)?;
+        // Without the right to see them the kernel puts zero in place of the address.
+        if second.checked_code == 0 {
+            instructions.clear();
+        }
+    }
+    let name = info.name.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(Program { id: info.id, name: String::from_utf8_lossy(name).into_owned(), instructions })
+}
+
+fn read_info(program: BorrowedFd<'_>, info: &mut ProgramInfo) -> Result<(), Errno> {
+    let mut attr = InfoAttr {
+        object: number(program),
+        length: u32::try_from(size_of::<ProgramInfo>()).unwrap_or(0),
+        info: address(std::ptr::from_mut(info).cast_const()),
+    };
+    // SAFETY: `info` is the address of a structure of that length which is borrowed mutably for the whole call. The
+    // one address in it that is not zero is, as `program_info` sets it, that of a live array of `checked_length`
+    // bytes, to which the kernel writes no more than that. The kernel writes to the attribute its length alone, which
+    // nobody reads afterwards, so it is handed over as one that may be written to.
+    unsafe { call_mut(BPF_OBJ_GET_INFO_BY_FD, &mut attr) }.map(drop)
 }
 
 /// Loads a device program; the kernel checks that it is safe.

@@ -21,6 +21,11 @@ fn run(code: &[Instruction], kind: u32, access: u8, major: u32, minor: u32) -> u
                 registers[to] = Some(context[usize::try_from(now.offset).unwrap() / 4]);
             }
             MOVE_CONSTANT => registers[to] = Some(constant),
+            // The second half of the constant is in the next place.
+            0x18 => {
+                registers[to] = Some(constant);
+                at += 1;
+            }
             MOVE_REGISTER => registers[to] = Some(value(from)),
             AND_CONSTANT => registers[to] = Some(value(to) & constant),
             SHIFT_RIGHT => registers[to] = Some(value(to) >> constant),
@@ -118,4 +123,27 @@ fn no_code_follows_a_rule_that_decides_everything() {
     let code = compile(&policy(Verdict::Deny, &["allow c 1:3 r", "deny a", "allow c 1:5 r"]));
     let short = compile(&policy(Verdict::Deny, &["deny a", "allow c 1:5 r"]));
     assert_eq!(code, short);
+}
+
+#[test]
+fn rules_are_read_back_out_of_the_program() {
+    for (default, rules) in [
+        (Verdict::Deny, &[][..]),
+        (Verdict::Allow, &["deny c 1:3 rwm"]),
+        (Verdict::Deny, &["allow c *:* m", "allow b 8:* rw", "deny c 1:3 w", "allow a *:7 r"]),
+        (Verdict::Deny, &["allow c 4095:1048575 rwm"]),
+    ] {
+        let policy = policy(default, rules);
+        assert_eq!(record::read(&compile(&policy)), Some(policy));
+    }
+    let behind = policy(Verdict::Deny, &["allow c 1:3 r", "allow a", "deny b *:* w"]);
+    let in_force = policy(Verdict::Allow, &["deny b *:* w"]);
+    assert_eq!(record::read(&compile(&behind)), Some(in_force));
+    let foreign = &compile(&in_force_of_nobody())[2..];
+    assert_eq!(record::read(foreign), None);
+    assert_eq!(record::read(&[]), None);
+}
+
+fn in_force_of_nobody() -> DevicePolicy {
+    policy(Verdict::Allow, &[])
 }

@@ -100,7 +100,7 @@ fn common(a: &GroupPath, b: &GroupPath) -> GroupPath {
     GroupPath::root().join(&shared.join("/")).unwrap_or_else(|_| GroupPath::root())
 }
 
-fn may_write(place: &Place, name: &str) -> bool {
+pub(super) fn may_write(place: &Place, name: &str) -> bool {
     rustix::fs::accessat(CWD, place.file(name), Access::WRITE_OK, AtFlags::EACCESS).is_ok()
 }
 
