@@ -1,5 +1,6 @@
 //! The command line of `pal cgroup`.
 
+mod limits;
 mod looking;
 mod making;
 pub(crate) mod net;
@@ -7,6 +8,7 @@ mod processes;
 mod top;
 pub(crate) mod watch;
 
+pub(crate) use limits::{Apply, DeviceAction, Devices, Disable, Enable, Get, Save, Set};
 pub(crate) use looking::{Layout, Of, Procs, Show, Tree};
 pub(crate) use making::{Create, Delegate, Mount, Remove, Umount};
 pub(crate) use processes::{Attach, Exec, Freeze, Kill};
@@ -60,6 +62,20 @@ pub(crate) enum Verb {
     Watch(Box<watch::Watch>),
     /// Count, drop or mark the packets of groups
     Net(net::Net),
+    /// Set limits and other properties, all or none
+    Set(Set),
+    /// Show limits and other properties
+    Get(Get),
+    /// Pass controllers of the v2 tree on to the groups below one
+    Enable(Enable),
+    /// No longer pass controllers on
+    Disable(Disable),
+    /// Show or change which devices a group may use
+    Devices(Devices),
+    /// Print what is set in a group as TOML
+    Save(Save),
+    /// Set what a file says, make groups that are missing; shows what changes first
+    Apply(Apply),
 }
 
 // The hierarchies that a verb is about.

@@ -1,9 +1,13 @@
 //! `pal cgroup`: control groups, with or without a container.
 
+mod apply;
 mod attach;
 mod create;
 mod delegate;
+mod devices;
+mod enable;
 mod exec;
+mod get;
 mod label;
 mod layout;
 mod mount;
@@ -11,6 +15,8 @@ mod net;
 mod of;
 mod procs;
 mod remove;
+mod save;
+mod set;
 mod show;
 mod signal;
 mod top;
@@ -41,5 +47,12 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Top(verb) => top::top(verb, store),
         Verb::Watch(verb) => watch::watch(verb, store),
         Verb::Net(verb) => net::dispatch(verb, store),
+        Verb::Set(verb) => set::set(verb, store),
+        Verb::Get(verb) => get::get(verb, store),
+        Verb::Enable(verb) => enable::enable(verb, store),
+        Verb::Disable(verb) => enable::disable(verb, store),
+        Verb::Devices(verb) => devices::devices(verb, store),
+        Verb::Save(verb) => save::save(verb, store),
+        Verb::Apply(verb) => apply::apply(verb, store),
     }
 }

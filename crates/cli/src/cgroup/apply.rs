@@ -1,0 +1,234 @@
+//! `apply`: groups become what a file says.
+
+use std::cell::RefCell;
+use std::io::Read;
+
+use palisade_cgroup::device::{DevicePattern, DeviceRule, InvalidRule, Verdict};
+use palisade_cgroup::interface::{Assignment, Difference, Key, difference};
+use palisade_cgroup::{
+    Controller, DeviceChange, DeviceRules, GroupPath, Layout, Operation, Place, device_place,
+};
+use palisade_runtime::{Error, Result, Store};
+use rustix::io::Errno;
+use toml::Value;
+
+use super::save::{DEVICES, Saved, all};
+use crate::arguments::cgroup::Apply;
+use crate::flags::GroupName;
+use crate::output::print;
+use crate::steps::{Step, carry_out, steps};
+use crate::table;
+
+const HEADER: [&str; 4] = ["GROUP", "PROPERTY", "NOW", "NEW"];
+
+pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
+    let layout = Layout::detect()?;
+    let saved = read(verb)?;
+    let mut plan = Plan::default();
+    let first = saved.groups.keys().next().cloned().unwrap_or_default();
+    for (name, properties) in &saved.groups {
+        let group = place_of(name, &first, verb.to.as_ref())?;
+        let path = group.path(&layout, store)?;
+        plan.add(&layout, &group, &path, properties, store)?;
+    }
+    let rows = plan.rows;
+    if !rows.is_empty() {
+        let drawn = table::draw(&HEADER, &rows, table::width());
+        let mark = if verb.telling.dry_run { "# " } else { "" };
+        print(&drawn.lines().map(|line| format!("{mark}{line}\n")).collect::<String>())?;
+    }
+    let mut all: Vec<Box<dyn Step>> = steps(plan.new);
+    all.extend(plan.steps);
+    carry_out(&all, verb.telling)?;
+    Ok(0)
+}
+
+fn read(verb: &Apply) -> Result<Saved> {
+    let shown = verb.file.display();
+    let fail = |error: std::io::Error| Error::io(format_args!("read {shown}"), &error);
+    let mut text = String::new();
+    if verb.file.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_string(&mut text).map_err(fail)?;
+    } else {
+        text = std::fs::read_to_string(&verb.file).map_err(fail)?;
+    }
+    toml::from_str(&text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        Error::new(format!("read {shown}: line {line}: {}", error.message().replace('\n', ", ")))
+    })
+}
+
+/// Finds where a group of the file goes: below another one where the caller wants the first to be that.
+fn place_of(name: &str, first: &str, to: Option<&GroupName>) -> Result<GroupName> {
+    let below = name.strip_prefix(first).unwrap_or(name);
+    let refuse = |why: &str| Error::new(format!("apply {name}: {why}"));
+    match to {
+        None if !name.starts_with('/') => Err(refuse("the path of a group begins with /")),
+        None => Ok(GroupName::Absolute(name.to_owned())),
+        Some(_) if !name.starts_with(first) || !below.is_empty() && !below.starts_with('/') => {
+            Err(refuse(&format!("it is not below {first}, which --to puts elsewhere")))
+        }
+        Some(GroupName::Absolute(to)) => Ok(GroupName::Absolute(format!("{to}{below}"))),
+        Some(GroupName::Relative(to)) => Ok(GroupName::Relative(format!("{to}{below}"))),
+        Some(GroupName::Container(_)) if !below.is_empty() => Err(refuse("a container is one group")),
+        Some(container) => Ok(container.clone()),
+    }
+}
+
+/// All that is to be done, and what it changes.
+#[derive(Default)]
+struct Plan {
+    rows: Vec<Vec<String>>,
+    new: Vec<Operation>,
+    steps: Vec<Box<dyn Step>>,
+}
+
+impl Plan {
+    fn add(
+        &mut self,
+        layout: &Layout,
+        group: &GroupName,
+        path: &GroupPath,
+        properties: &std::collections::BTreeMap<String, Value>,
+        store: &Store,
+    ) -> Result<()> {
+        let row = |name: &str, now: &str, new: &str| {
+            vec![path.to_string(), name.to_owned(), now.to_owned(), new.to_owned()]
+        };
+        let places = group.places(layout, &[], store)?;
+        if !places.iter().any(Place::exists) {
+            self.rows.push(row("-", "-", "made"));
+        }
+        let (mut assignments, mut controllers) = (Vec::new(), Vec::new());
+        for (name, value) in properties.iter().filter(|(name, _)| *name != DEVICES) {
+            let assignment = Assignment { key: Key::find(name)?, value: text(name, value)? };
+            let controller = assignment.key.controller();
+            if layout.unified().is_some_and(|unified| unified.controllers.contains(&controller)) {
+                controllers.push(controller);
+            }
+            if let Some(Difference { now, new, assignment }) = difference(layout, path, assignment)? {
+                self.rows.push(row(name, &now, &new));
+                assignments.push(assignment);
+            }
+        }
+        self.make(&places, &controllers)?;
+        if !assignments.is_empty() {
+            let planned = RefCell::default();
+            let (layout, path) = (layout.clone(), path.clone());
+            self.steps.push(Box::new(Setting { layout, path, assignments, planned }));
+        }
+        if let Some(value) = properties.get(DEVICES) {
+            let wanted = rules(value)?;
+            let place = device_place(layout, path)?;
+            let now = if place.exists() { in_force(&DeviceRules::read(&place)?) } else { Vec::new() };
+            if now != wanted {
+                let shown = |rules: &[DeviceRule]| {
+                    rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                };
+                self.rows.push(row(DEVICES, &shown(&now), &shown(&wanted)));
+                let change = DeviceChange::Add(wanted);
+                let before = None;
+                self.steps.push(Box::new(match place.exists() {
+                    true => Operation::devices(layout, path, change)?,
+                    false => Operation::Devices { place, change, before },
+                }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what is missing of a group, and enables what its properties need.
+    fn make(&mut self, places: &[Place], controllers: &[Controller]) -> Result<()> {
+        match Operation::create(places, controllers) {
+            Err(error) if error.errno() == Some(Errno::EXIST) => {}
+            created => {
+                let missing: Vec<Operation> =
+                    created?.into_iter().filter(|one| !self.new.contains(one)).collect();
+                self.new.extend(missing);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Properties of a group, looked at when it is there.
+struct Setting {
+    layout: Layout,
+    path: GroupPath,
+    assignments: Vec<Assignment>,
+    planned: RefCell<Vec<Operation>>,
+}
+
+impl Step for Setting {
+    fn shell(&self) -> Vec<String> {
+        let planned = self.planned.borrow();
+        if !planned.is_empty() {
+            return planned.iter().flat_map(Operation::shell).collect();
+        }
+        match Operation::set(&self.layout, &self.path, &self.assignments) {
+            Ok(operations) => operations.iter().flat_map(Operation::shell).collect(),
+            Err(error) => vec![format!("# {error}")],
+        }
+    }
+
+    fn perform(&self) -> Result<()> {
+        let operations = Operation::set(&self.layout, &self.path, &self.assignments)?;
+        for (index, operation) in operations.iter().enumerate() {
+            if let Err(error) = operation.perform() {
+                for done in operations[..index].iter().rev() {
+                    done.undo()?;
+                }
+                return Err(error.into());
+            }
+        }
+        self.planned.replace(operations);
+        Ok(())
+    }
+
+    fn undo(&self) -> Result<()> {
+        self.planned.borrow().iter().rev().try_for_each(|done| Ok(done.undo()?))
+    }
+}
+
+/// Makes of a value what a person would have typed.
+fn text(name: &str, value: &Value) -> Result<String> {
+    let plain = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(on) => Some(u8::from(*on).to_string()),
+        _ => None,
+    };
+    let lines = match value {
+        Value::Table(table) => table
+            .iter()
+            .map(|(key, value)| Some(format!("{key} {}", plain(value)?)))
+            .collect::<Option<Vec<_>>>(),
+        _ => plain(value).map(|text| vec![text]),
+    };
+    let wanted = "wanted a number, a text, or a table of these";
+    lines.map(|lines| lines.join("\n")).ok_or_else(|| Error::new(format!("{name}: {wanted}")))
+}
+
+fn rules(value: &Value) -> Result<Vec<DeviceRule>> {
+    let wrong = || Error::new("devices: wanted a list of rules such as \"allow c 1:3 rwm\"");
+    let words = value.as_array().ok_or_else(wrong)?;
+    let rule = |word: &Value| {
+        let (verb, pattern) = word.as_str().and_then(|word| word.split_once(' ')).ok_or_else(wrong)?;
+        let verdict = match verb {
+            "allow" => Verdict::Allow,
+            "deny" => Verdict::Deny,
+            _ => return Err(wrong()),
+        };
+        let pattern: DevicePattern =
+            pattern.parse().map_err(|invalid: InvalidRule| Error::new(invalid.to_string()))?;
+        Ok(pattern.rule(verdict))
+    };
+    words.iter().map(rule).collect()
+}
+
+fn in_force(rules: &DeviceRules) -> Vec<DeviceRule> {
+    match &rules.policy {
+        Some(policy) => std::iter::once(all(policy.default)).chain(policy.rules.iter().copied()).collect(),
+        None => Vec::new(),
+    }
+}
