@@ -109,6 +109,31 @@ fn the_last_error_of_the_log_is_the_line_on_standard_error() {
     );
 }
 
+/// Some engines read the last object of the log, others the log where it is one object and else standard error: neither
+/// may take a warning for the reason.
+#[test]
+fn a_warning_before_an_error_hides_it_from_no_engine() {
+    let case = case!();
+    let bundle = Bundle::new(&case, "bundle", &["/no/such/program"]).with(|config| {
+        let mount = serde_json::json!({ "destination": "relative", "type": "tmpfs", "source": "tmpfs" });
+        config["mounts"].as_array_mut().expect("a list").push(mount);
+    });
+    let log = case.scratch().join("log.json");
+    let call = case.palisade().args(["--log-format=json", "--log"]).arg(&log).args(["create", "--bundle"]);
+    let line = call.arg(bundle.path()).arg(case.unused_id()).run().refusal(&case);
+    assert!(line.starts_with("/process/args: exec \"/no/such/program\": ENOENT"), "{line}");
+    let text = fs::read_to_string(&log).expect("the log");
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let entries: Vec<Value> = text.lines().map(parse).collect();
+    let [warning, error] = entries.as_slice() else { panic!("not two entries: {text}") };
+    assert_eq!((&warning["level"], &error["level"]), (&"warning".into(), &"error".into()), "{text}");
+    assert!(
+        warning["msg"].as_str().is_some_and(|message| message.contains("/destination: relative")),
+        "{text}"
+    );
+    assert_eq!(error["msg"], line.as_str());
+}
+
 #[test]
 fn the_log_level_says_how_much_is_told() {
     let case = case!();

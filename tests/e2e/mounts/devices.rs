@@ -54,6 +54,29 @@ fn a_user_gets_the_nodes_of_the_host() {
     assert!(said.stderr.contains("No space left on device"), "{said}");
 }
 
+/// The mode and owner of a node of the host are not the container's to set.
+#[test]
+fn a_bound_node_keeps_its_mode_with_a_warning() {
+    let case = case!();
+    let device =
+        json!([{ "path": "/dev/full", "type": "c", "major": 1, "minor": 7, "fileMode": 0o600, "gid": 0 }]);
+    let bundle = with_devices(&case, "stat -c %a /dev/full", device).with(|config| {
+        if case.tier().privilege() == Privilege::Root {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
+            namespaces.push(json!({ "type": "user" }));
+            for map in ["uidMappings", "gidMappings"] {
+                config["linux"][map] = json!([{ "containerID": 0, "hostID": 0, "size": 65536 }]);
+            }
+        }
+    });
+    let said = bundle.run(&case).succeeded();
+    assert_eq!(said.stdout, "666\n", "{said}");
+    assert!(
+        said.stderr.contains("warning: /linux/devices/0: fileMode, gid: left as the host's node has it"),
+        "{said}"
+    );
+}
+
 #[test]
 fn a_file_that_is_not_the_device_is_an_error() {
     let case = case!();

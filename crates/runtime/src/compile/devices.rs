@@ -2,7 +2,7 @@
 
 use palisade_cgroup::device::{Access, DeviceKind as CgroupKind, DevicePolicy, DeviceRule, Verdict};
 use palisade_mount::{HostPath, Node, NodeKind, NodeSource, Op, RootPath};
-use palisade_oci::{Device, DeviceKind, DeviceRule as Rule, Spec};
+use palisade_oci::{Device, DeviceKind, DeviceRule as Rule, NamespaceKind, Spec};
 
 use super::Draft;
 use crate::plan::InitOp;
@@ -86,6 +86,8 @@ fn read_rule(draft: &mut Draft<'_>, pointer: &str, rule: &Rule) -> Option<Device
 /// Plans the nodes: the default ones that the configuration does not list itself, then those listed.
 pub(super) fn plan_nodes(draft: &mut Draft<'_>, spec: &Spec) {
     let listed = &spec.linux.devices;
+    let makes_no_devices =
+        spec.linux.namespaces.iter().any(|namespace| namespace.kind == NamespaceKind::User);
     for (path, major, minor) in DEFAULT {
         if !listed.iter().any(|device| device.path == path) {
             let node = node(draft, path, NodeKind::Character, (major, minor), (0o666, 0, 0));
@@ -95,7 +97,27 @@ pub(super) fn plan_nodes(draft: &mut Draft<'_>, spec: &Spec) {
     for (index, device) in listed.iter().enumerate() {
         let pointer = format!("/linux/devices/{index}");
         let node = read_node(draft, &pointer, device);
+        if makes_no_devices && let Some(Node { kind: NodeKind::Character | NodeKind::Block, .. }) = node {
+            warn_of_bind(draft, &pointer, device);
+        }
         push(draft, &pointer, node);
+    }
+}
+
+/// What is bound has the mode and owner of the host's node.
+fn warn_of_bind(draft: &mut Draft<'_>, pointer: &str, device: &Device) {
+    let asked = [
+        ("fileMode", device.file_mode.is_some()),
+        ("uid", device.uid.is_some()),
+        ("gid", device.gid.is_some()),
+    ];
+    let asked: Vec<&str> =
+        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect();
+    if !asked.is_empty() {
+        let names = asked.join(", ");
+        draft.warnings.push(format!(
+            "{pointer}: {names}: left as the host's node has it, which is bound: no device is made in a user namespace"
+        ));
     }
 }
 
