@@ -84,11 +84,34 @@ impl Launcher {
         self.measure_within(MANY_LIMIT, &self.parallel, &words)
     }
 
+    /// Runs a command to its end with these for standard input and output; an error when it fails or does not end.
+    pub(crate) fn measure_with<A: AsRef<OsStr>>(
+        &self,
+        program: &Path,
+        args: &[A],
+        streams: [Stdio; 2],
+    ) -> Result<Sample> {
+        match self.measure_streams(MANY_LIMIT, program, args, streams)? {
+            Outcome::Done(sample) => Ok(sample),
+            Outcome::Hung => bail!("{}: does not end", describe(program, args)),
+        }
+    }
+
     fn measure_within<A: AsRef<OsStr>>(
         &self,
         limit: Duration,
         program: &Path,
         args: &[A],
+    ) -> Result<Outcome> {
+        self.measure_streams(limit, program, args, [Stdio::null(), Stdio::null()])
+    }
+
+    fn measure_streams<A: AsRef<OsStr>>(
+        &self,
+        limit: Duration,
+        program: &Path,
+        args: &[A],
+        [stdin, stdout]: [Stdio; 2],
     ) -> Result<Outcome> {
         let result = self.scratch.path().join("result");
         // A file, for a created container keeps the standard streams: a pipe would have no end.
@@ -101,8 +124,8 @@ impl Launcher {
             .arg(&result)
             .arg(program)
             .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdin(stdin)
+            .stdout(stdout)
             .stderr(stderr)
             // Ctrl-C ends the benchmark between two commands, never in the middle of one.
             .process_group(0)

@@ -21,6 +21,9 @@ pub(crate) struct Top {
     /// Show only groups whose path contains this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Leave after so many looks
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with_all = ["once", "format"])]
+    pub(crate) looks: Option<u64>,
     /// Print once what happens in one interval, and end
     #[arg(long)]
     pub(crate) once: bool,

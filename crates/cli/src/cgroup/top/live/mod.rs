@@ -50,13 +50,18 @@ pub(super) fn show(verb: &Top, layout: &Layout, sampler: &mut Sampler<'_>) -> Re
     look(&mut view, sampler)?;
     let mut screen = Screen::enter()?;
     let mut next = Instant::now() + verb.interval.0;
+    let mut looks = 1;
     loop {
         screen.draw(|frame| {
             draw::draw(frame, &mut view, paint, &mut |index| sampler.complete(index).clone())
         })?;
+        if verb.looks == Some(looks) {
+            return Ok(0);
+        }
         match screen.wait(next)? {
             Happening::Time => {
                 look(&mut view, sampler)?;
+                looks += 1;
                 next = Instant::now() + verb.interval.0;
             }
             Happening::Resized => {}
