@@ -10,6 +10,7 @@ mod rounds;
 mod scale;
 mod series;
 mod subject;
+mod toolbox;
 mod top;
 
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub(crate) enum Measure {
     Start(StartArgs),
     /// Measures a machine with many containers: create, list, and the memory of what waits for start.
     Scale(scale::ScaleArgs),
+    /// Measures the toolbox beside lsns, cgget, systemd-cgls, ip, unshare and nsenter.
+    Toolbox(toolbox::ToolboxArgs),
     /// Measures a look of `pal cgroup top` at thousands of groups.
     Top(top::TopArgs),
     /// Finds the functions that the verbs need and writes the list that has the linker put them together
@@ -79,6 +82,7 @@ pub(crate) fn run(measure: &Measure) -> Result<()> {
     match measure {
         Measure::Start(args) => start(args),
         Measure::Scale(args) => scale::run(args),
+        Measure::Toolbox(args) => toolbox::run(args),
         Measure::Top(args) => top::run(args),
         Measure::Order => order::run(),
     }

@@ -47,7 +47,7 @@ pub(crate) struct Launcher {
 impl Launcher {
     /// Compiles the C programs of `benches/` into `directory`.
     pub(crate) fn build(workspace: &Workspace, directory: &Path) -> Result<Self> {
-        for name in ["timed", "guest", "floor", "parallel"] {
+        for name in ["timed", "guest", "floor", "parallel", "crowd"] {
             compile(&workspace.root().join("benches").join(name), &directory.join(name))?;
         }
         Self::new(directory, vec![directory.join("timed").into()])

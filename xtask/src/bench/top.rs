@@ -79,7 +79,8 @@ fn measure(args: &TopArgs, launcher: &Launcher, pal: &Path, crowd: &Crowd) -> Re
     let mut text = String::new();
     for (what, sort) in [("a look, in the tree's order", "name"), ("a look, sorted by CPU time", "cpu")] {
         let (interval, looks) = (INTERVAL.as_secs_f64().to_string(), args.looks.to_string());
-        let words = ["cgroup", "top", &crowd.name, "--sort", sort, "--interval", &interval, "--looks", &looks];
+        let words =
+            ["cgroup", "top", &crowd.name, "--sort", sort, "--interval", &interval, "--looks", &looks];
         let sample = launcher.measure_with(pal, &words, at_terminal()?)?;
         let work = sample.wall.saturating_sub(INTERVAL * (args.looks - 1)) / args.looks;
         line(&mut text, what, Sample { wall: work, ..sample });
