@@ -108,3 +108,6 @@ impl Survey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ pub(crate) struct Same {
     pub(crate) printing: Printing,
 }
 
-/// The eight kinds as switches.
+// The eight kinds as switches.
 #[derive(Debug, Args)]
 pub(crate) struct KindSwitches {
     /// Mount points
