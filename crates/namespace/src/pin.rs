@@ -239,7 +239,10 @@ fn mount_error(from: &Path, to: &Path, errno: Errno) -> Error {
              by a process in them: enter its number",
         ),
         Errno::NOENT => error.hint("the process has ended, or the kernel has no such kind"),
-        Errno::INVAL => error.hint("a mount namespace cannot be kept by a mount inside of it"),
+        Errno::INVAL => error.hint(
+            "a mount namespace is kept only from an older one, by the kernel's count: since that goes by CPU (6.18), \
+             only from the machine's first one without fail",
+        ),
         _ => error,
     }
 }

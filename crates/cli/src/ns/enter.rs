@@ -25,6 +25,7 @@ pub(crate) fn enter(verb: &Enter, store: &Store) -> Result<u8> {
         return print(&script(&destination, &character, &command)).map(|()| 0);
     }
     let teller = Teller::new(verb.telling);
+    hide()?;
     enter_all(&destination, teller)?;
     let go = move || {
         character.take(teller)?;
@@ -36,6 +37,12 @@ pub(crate) fn enter(verb: &Enter, store: &Store) -> Result<u8> {
         return fork(Kinds::NONE, go)?.attend();
     }
     go()
+}
+
+/// Keeps whoever is in there from tracing this process, and from its descriptors, until it becomes the program.
+fn hide() -> Result<()> {
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .map_err(|errno| Error::call("prctl PR_SET_DUMPABLE", errno))
 }
 
 fn enter_all(destination: &Destination, teller: Teller) -> Result<()> {
