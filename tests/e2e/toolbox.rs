@@ -4,5 +4,6 @@
 
 mod containers;
 mod netns;
+mod journey;
 mod ns;
 mod top;

@@ -3,8 +3,8 @@
 mod book;
 mod edges;
 mod map;
-mod security;
 mod sources;
+mod tables;
 
 use std::process::Command;
 
@@ -20,7 +20,7 @@ pub(crate) fn run() -> Result<()> {
     breaches.extend(sources::breaches(&workspace, &tracked)?);
     breaches.extend(map::breaches(&workspace)?);
     breaches.extend(book::breaches(&workspace)?);
-    breaches.extend(security::breaches(&workspace)?);
+    breaches.extend(tables::breaches(&workspace)?);
     for breach in &breaches {
         eprintln!("tidy: {breach}");
     }
