@@ -32,6 +32,7 @@ pages! {
     control_groups_of_version_2 => "cgroup-v2.md",
     namespaces => "namespaces.md",
     networks => "network.md",
+    a_container => "container.md",
 }
 
 /// Runs the blocks of a page that are for this machine and this user, in one shell.
