@@ -3,7 +3,8 @@
 //! A test that shows a primitive of `docs/primitives.md` bears the row's id in front of its name.
 
 mod containers;
-mod netns;
 mod journey;
+mod netns;
 mod ns;
+mod telling;
 mod top;
