@@ -4,6 +4,8 @@
 
 mod containers;
 mod journey;
+mod ground;
+mod limits;
 mod netns;
 mod ns;
 mod telling;
