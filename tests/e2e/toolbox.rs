@@ -10,3 +10,5 @@ mod netns;
 mod ns;
 mod telling;
 mod top;
+mod packets;
+mod watch;

@@ -43,6 +43,8 @@ pub(crate) enum Need {
     FileSystems,
     /// The disk with systemd on it.
     SystemdDisk,
+    /// nft, by which packets of a group are counted.
+    Nftables,
 }
 
 /// Where Debian's busybox-static puts its one file.
@@ -69,6 +71,7 @@ impl Need {
             Self::Kernel => kernel::find(workspace).is_some(),
             Self::Criu => in_path("criu").is_some(),
             Self::PolicyCompiler => in_path("checkpolicy").is_some(),
+            Self::Nftables => in_path("nft").is_some(),
             Self::Bootstrap => in_path("mmdebstrap").is_some(),
             Self::FileSystems => in_path("mke2fs").is_some(),
             Self::SystemdDisk => disk::find(workspace).is_some(),
@@ -89,6 +92,7 @@ impl Need {
             Self::Kernel => "the machine's kernel",
             Self::Criu => "criu",
             Self::PolicyCompiler => "checkpolicy",
+            Self::Nftables => "nft",
             Self::Bootstrap => "mmdebstrap",
             Self::FileSystems => "mke2fs",
             Self::SystemdDisk => "the machine's disk with systemd",
@@ -121,6 +125,7 @@ impl Need {
             Self::Images => &["docker-registry", "skopeo", "umoci"],
             Self::Qemu => &["qemu-system-x86"],
             Self::Criu => &["criu"],
+            Self::Nftables => &["nftables"],
         }
     }
 }

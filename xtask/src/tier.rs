@@ -69,7 +69,7 @@ impl Tier {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Self::Unit | Self::Golden => &[],
-            Self::HostRoot => &[Need::Root, Need::Busybox],
+            Self::HostRoot => &[Need::Root, Need::Busybox, Need::Nftables],
             Self::HostUser => &[Need::Busybox, Need::IdMaps],
             Self::Engines => &[
                 Need::Root,
@@ -83,6 +83,8 @@ impl Tier {
             Self::VmV2 | Self::VmV1 => &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu],
             Self::VmHybrid => {
                 &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::PolicyCompiler]
+            Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
+                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::Nftables]
             }
             Self::VmSystemd => &[
                 Need::Qemu,
@@ -90,6 +92,7 @@ impl Tier {
                 Need::Busybox,
                 Need::IdMaps,
                 Need::Criu,
+                Need::Nftables,
                 Need::Bootstrap,
                 Need::FileSystems,
                 Need::SystemdDisk,

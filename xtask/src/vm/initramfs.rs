@@ -67,7 +67,7 @@ pub(super) fn build(
     }
     // A machine of this kind may run a kernel that criu cannot do with; that one can.
     // It packs each tmpfs with options of GNU's tar.
-    for name in ["criu", "tar"] {
+    for name in ["criu", "tar", "nft"] {
         tree.dynamic_program(&needed_program(name)?, 0o755)?;
     }
     tree.archive.finish()

@@ -13,6 +13,8 @@ pub(super) const WANTED: &[&str] = &[
     "veth",
     "bridge",
     "nf_tables",
+    // By it packets are known by the control group of their socket.
+    "nft_socket",
     "dummy",
     // By these criu lists sockets.
     "unix_diag",
