@@ -11,4 +11,5 @@ mod ns;
 mod telling;
 mod top;
 mod packets;
+mod top;
 mod watch;

@@ -80,12 +80,18 @@ impl Tier {
                 Need::Docker,
                 Need::Images,
             ],
-            Self::VmV2 | Self::VmV1 => &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu],
-            Self::VmHybrid => {
-                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::PolicyCompiler]
-            Self::VmV2 | Self::VmV1 | Self::VmHybrid => {
+            Self::VmV2 | Self::VmV1 => {
                 &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::Nftables]
             }
+            Self::VmHybrid => &[
+                Need::Qemu,
+                Need::Kernel,
+                Need::Busybox,
+                Need::IdMaps,
+                Need::Criu,
+                Need::Nftables,
+                Need::PolicyCompiler,
+            ],
             Self::VmSystemd => &[
                 Need::Qemu,
                 Need::Kernel,
