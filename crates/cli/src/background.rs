@@ -80,7 +80,6 @@ pub(crate) fn monitor(root: std::path::PathBuf) -> u8 {
 /// A container with all that its monitor holds of it.
 struct Running {
     order: Order,
-    host: Host,
     bundle: Bundle,
     created: Created,
     signals: OwnedFd,
@@ -114,14 +113,14 @@ fn start(store: &Store) -> Result<Running> {
     let log = match Log::create(created.container.state_directory()) {
         Ok(log) => log,
         Err(error) => {
-            created.container.delete(&host, Force::Yes)?;
+            created.container.delete(Force::Yes)?;
             return Err(error);
         }
     };
     let output = created.terminal.take().unwrap_or(output);
     report(&Report::Started);
     let_go(&nothing)?;
-    Ok(Running { order, host, bundle, created, signals, log, output })
+    Ok(Running { order, bundle, created, signals, log, output })
 }
 
 /// Says how the start went; whoever asked may have gone away.
@@ -142,7 +141,7 @@ fn let_go(null: &std::fs::File) -> Result<()> {
 impl Running {
     /// Waits for the end, notes it and cleans up.
     fn watch(self, store: &Store) -> Result<()> {
-        let Self { order, host, bundle, created, signals, log, output } = self;
+        let Self { order, bundle, created, signals, log, output } = self;
         let Created { container, process, group, .. } = created;
         let copier = std::thread::spawn(move || log.fill(&output));
         let end =
@@ -154,7 +153,7 @@ impl Running {
         let ended = Ended::now(end.code(), out_of_memory);
         let noted = match order.keep {
             Keep::Yes => ended.write(container.state_directory()),
-            Keep::No => match store.delete(&host, &order.id, Force::No) {
+            Keep::No => match store.delete(&order.id, Force::No) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
                 other => other.map(drop),
             },

@@ -18,7 +18,6 @@ pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
 }
 
 pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
-    let host = Host::probe()?;
     each(&verb.names, |name| {
         let id = ContainerId::new(name)?;
         match store.get(&id) {
@@ -29,7 +28,7 @@ pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
             Err(error) => return Err(error),
         }
         let force = if verb.force { Force::Yes } else { Force::No };
-        match store.delete(&host, &id, force) {
+        match store.delete(&id, force) {
             // Its own monitor was quicker.
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             other => other?,

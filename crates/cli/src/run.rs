@@ -260,7 +260,7 @@ fn foreground(flags: &RunArguments, order: &Order, host: &Host, store: &Store) -
             container.delete_ended(host, &bundle.spec, group)?.iter().for_each(say);
             Ok(end.code())
         }
-        Err(error) => match created.container.delete(host, Force::Yes) {
+        Err(error) => match created.container.delete(Force::Yes) {
             Ok(_) => Err(error),
             Err(also) => Err(error.hint(format_args!("and the container could not be removed: {also}"))),
         },

@@ -63,6 +63,26 @@ pub struct Record {
     /// What goes with it in resctrl.
     #[serde(default, skip_serializing_if = "Owned::is_empty")]
     pub resctrl: Owned,
+    /// What is to be done at its end.
+    #[serde(default, skip_serializing_if = "Ending::is_as_configured")]
+    pub ending: Ending,
+}
+
+/// What `delete` has to do beside removing what is on record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ending {
+    /// The configuration says it.
+    #[default]
+    AsConfigured,
+    /// Nothing: the kernel ends all processes with the first, and there is no hook for afterwards.
+    Plain,
+}
+
+impl Ending {
+    fn is_as_configured(&self) -> bool {
+        *self == Self::AsConfigured
+    }
 }
 
 impl Record {
@@ -273,6 +293,15 @@ impl Directory {
 
     /// Removes the directory with all that is in it.
     pub(crate) fn remove(&self) -> Result<()> {
+        // Nearly always there is nothing else, so the directory is not listed first.
+        for name in [STATE, CONFIG] {
+            self.unlink(name)?;
+        }
+        match rustix::fs::unlinkat(CWD, &self.path, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOTEMPTY) => {}
+            Err(errno) => return Err(Error::call(format_args!("rmdir {}", self.path.display()), errno)),
+        }
         match std::fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => other.during(format_args!("remove {}", self.path.display())),

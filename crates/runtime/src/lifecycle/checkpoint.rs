@@ -47,7 +47,7 @@ impl Container {
         if dump.pre_dump || dump.leave_running {
             return Ok(Vec::new());
         }
-        self.delete(host, super::Force::Yes)
+        self.delete(super::Force::Yes)
     }
 
     /// Who made its cgroup.

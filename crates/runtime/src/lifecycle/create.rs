@@ -275,5 +275,6 @@ pub(super) fn record(host: &Host, request: &CreateRequest<'_>, compiled: &Compil
         owner: host.uid,
         keyring: request.keyring,
         resctrl: compiled.plan.owned_classes(),
+        ending: super::delete::ending(spec),
     }
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks;
 use crate::host::Host;
 use crate::id::ContainerId;
-use crate::record::Directory;
+use crate::record::{Directory, Ending};
 
 /// How long a killed process may take to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ impl Container {
     ///
     /// # Errors
     /// A container that runs and is not to be forced, or what could not be removed.
-    pub fn delete(mut self, host: &Host, force: Force) -> Result<Vec<String>> {
+    pub fn delete(mut self, force: Force) -> Result<Vec<String>> {
         if force == Force::Yes {
             self.await_process()?;
         }
@@ -47,13 +47,16 @@ impl Container {
             return Err(Error::new(format!("cannot delete container {}: it is {status}", self.record.id))
                 .hint("kill it first, or delete it with --force"));
         }
-        let spec = self.directory.config();
-        let alone = spec.as_ref().is_ok_and(dies_with_its_first);
+        let spec = match self.record.ending {
+            Ending::Plain => None,
+            // Cut short before it was written whole, no hook has run either.
+            Ending::AsConfigured => self.directory.config().ok(),
+        };
+        let alone = self.record.ending == Ending::Plain || spec.as_ref().is_some_and(dies_with_its_first);
         self.end(if status == Status::Stopped && alone { Force::No } else { Force::Yes })?;
         match spec {
-            Ok(spec) => self.forget(host, &spec),
-            // Cut short before it was written whole: then no hook has run either.
-            Err(_) => self.directory.remove().map(|()| Vec::new()),
+            Some(spec) => self.forget(&spec, Host::probe),
+            None => self.directory.remove().map(|()| Vec::new()),
         }
     }
 
@@ -64,7 +67,7 @@ impl Container {
     /// What could not be removed.
     pub fn delete_ended(self, host: &Host, spec: &Spec, group: Option<Group>) -> Result<Vec<String>> {
         self.settle(spec, group)?;
-        self.forget(host, spec)
+        self.forget(spec, || Ok(host.clone()))
     }
 
     /// Ends what is left of a container whose first process has ended and was reaped by the caller, and removes its
@@ -148,11 +151,23 @@ impl Container {
         process.map_or(Ok(()), |process| wait_for_end(process.pidfd.as_fd()))
     }
 
-    /// Runs the poststop hooks and removes the state.
-    fn forget(self, host: &Host, spec: &Spec) -> Result<Vec<String>> {
+    /// Removes the state and runs the poststop hooks, for which alone the machine is looked at.
+    fn forget(self, spec: &Spec, host: impl FnOnce() -> Result<Host>) -> Result<Vec<String>> {
         self.directory.remove()?;
-        Ok(hooks::run_poststop(host, spec, &self.state(Status::Stopped)))
+        if spec.hooks.poststop.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(match host() {
+            Ok(host) => hooks::run_poststop(&host, spec, &self.state(Status::Stopped)),
+            Err(error) => vec![error.to_string()],
+        })
     }
+}
+
+/// What the configuration means for the end of its container.
+pub(super) fn ending(spec: &Spec) -> Ending {
+    let is_plain = dies_with_its_first(spec) && spec.hooks.poststop.is_empty();
+    if is_plain { Ending::Plain } else { Ending::AsConfigured }
 }
 
 /// Tells whether the kernel ends all processes with the first: where that is the first of a new pid namespace.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::{Container, Force, delete};
 use crate::error::{During, Error, ErrorKind, Result};
-use crate::host::Host;
 use crate::id::ContainerId;
 
 /// A state directory.
@@ -76,9 +75,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Container::delete`]; with force it is none that there is nothing.
-    pub fn delete(&self, host: &Host, id: &ContainerId, force: Force) -> Result<Vec<String>> {
+    pub fn delete(&self, id: &ContainerId, force: Force) -> Result<Vec<String>> {
         match self.get(id) {
-            Ok(container) => container.delete(host, force),
+            Ok(container) => container.delete(force),
             Err(error) if error.kind() == ErrorKind::NotFound && force == Force::Yes => {
                 match delete::remove_rest(&self.root, id) {
                     Err(error) if error.kind() != ErrorKind::NotFound => Err(error),

@@ -70,7 +70,7 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
     let handed =
         hand_over(verb, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec));
     if let Err(error) = handed {
-        return Err(undo(&host, created, error));
+        return Err(undo(created, error));
     }
     if verb.detach {
         return Ok(0);

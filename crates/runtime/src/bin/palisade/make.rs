@@ -27,7 +27,7 @@ pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> R
     let created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
     match hand_over(verb, &created) {
         Ok(()) => Ok(0),
-        Err(error) => Err(undo(&host, created, error)),
+        Err(error) => Err(undo(created, error)),
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
     if let Err(error) =
         hand_over(&verb.make, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec))
     {
-        return Err(undo(&host, created, error));
+        return Err(undo(created, error));
     }
     if verb.detach {
         return Ok(0);
@@ -236,8 +236,8 @@ pub(crate) fn write_pid(path: &Path, pid: i32) -> Result<()> {
 }
 
 /// Removes a container that was made but could not be handed over.
-pub(crate) fn undo(host: &Host, created: Created, error: Error) -> Error {
-    match created.container.delete(host, Force::Yes) {
+pub(crate) fn undo(created: Created, error: Error) -> Error {
+    match created.container.delete(Force::Yes) {
         Ok(warnings) if warnings.is_empty() => error,
         Ok(warnings) => error.hint(format_args!("and {}", warnings.join("; "))),
         Err(also) => error.hint(format_args!("and it could not be removed: {also}")),

@@ -57,7 +57,6 @@ fn all_or(mut errors: Vec<Error>) -> Result<u8> {
 
 pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
     let force = if verb.force { Force::Yes } else { Force::No };
-    let host = Host::probe()?;
     let mut ids = Vec::new();
     let mut errors = Vec::new();
     for text in &verb.ids {
@@ -71,7 +70,7 @@ pub(crate) fn delete(verb: &Delete, store: &Store, log: &Log) -> Result<u8> {
         }
     }
     for id in ids {
-        match store.delete(&host, &id, force) {
+        match store.delete(&id, force) {
             Ok(warnings) => log.warnings(&warnings),
             Err(error) => errors.push(error),
         }
