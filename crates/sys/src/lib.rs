@@ -6,6 +6,7 @@ pub mod bpf;
 pub mod clone;
 pub mod descriptor;
 pub mod directory;
+pub mod entry;
 pub mod errno;
 pub mod fanotify;
 pub mod launch;

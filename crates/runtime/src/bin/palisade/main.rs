@@ -1,5 +1,6 @@
 //! `palisade`: an OCI runtime with runc's command line.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_main)]
 
 mod arguments;
 mod checkpoint;
@@ -17,14 +18,16 @@ mod plan;
 mod ps;
 mod update;
 
-use std::process::ExitCode;
-
 use palisade_runtime::compile::Driver;
 use palisade_runtime::{Result, Store};
 
 use arguments::{Arguments, CgroupManager, Verb};
 
-fn main() -> ExitCode {
+#[cfg(not(test))]
+palisade_sys::entry!(start);
+
+#[cfg_attr(test, expect(dead_code, reason = "the tests have a main of their own"))]
+fn start() -> u8 {
     let arguments = match parse::arguments() {
         Ok(arguments) => arguments,
         Err(code) => return code,
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
         }
     };
     match run(&arguments, &log) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         Err(error) => {
             log.error(&error);
             failure

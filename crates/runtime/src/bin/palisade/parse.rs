@@ -1,7 +1,6 @@
 //! The words of the command line become arguments, or one line about what is wrong with them.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -17,7 +16,7 @@ const VERSION: &str =
 
 /// Parses the command line. Where it only asked for help, and where it is wrong, that is told already and the exit
 /// code is the error.
-pub(crate) fn arguments() -> Result<Arguments, ExitCode> {
+pub(crate) fn arguments() -> Result<Arguments, u8> {
     let words = dashes::straighten(std::env::args_os().collect());
     let command = Arguments::command().version(VERSION);
     let parsed = command.try_get_matches_from(&words);
@@ -26,23 +25,23 @@ pub(crate) fn arguments() -> Result<Arguments, ExitCode> {
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             // Whoever reads may have read enough.
             let _printed = error.print();
-            Err(ExitCode::SUCCESS)
+            Err(0)
         }
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             let _printed = error.print();
-            Err(ExitCode::FAILURE)
+            Err(1)
         }
         Err(error) => Err(refuse(&error, &words)),
     }
 }
 
 /// The exit code of a verb that failed. That of `exec` cannot be mistaken for the program's, as with runc.
-pub(crate) fn failure_code(is_exec: bool) -> ExitCode {
-    ExitCode::from(if is_exec { 255 } else { 1 })
+pub(crate) fn failure_code(is_exec: bool) -> u8 {
+    if is_exec { 255 } else { 1 }
 }
 
 /// Tells the mistake where the options that can be read say that errors go.
-fn refuse(error: &clap::Error, words: &[OsString]) -> ExitCode {
+fn refuse(error: &clap::Error, words: &[OsString]) -> u8 {
     let matches = Arguments::command().ignore_errors(true).try_get_matches_from(words).ok();
     let verb = matches.as_ref().and_then(|matches| matches.subcommand_name());
     let help = verb.map_or("palisade --help".to_owned(), |verb| format!("palisade {verb} --help"));
