@@ -6,6 +6,7 @@ mod containers;
 mod journey;
 mod ground;
 mod limits;
+mod groups;
 mod netns;
 mod ns;
 mod telling;

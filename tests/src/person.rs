@@ -137,7 +137,7 @@ fn size(rows: u16, columns: u16) -> Winsize {
 /// Wraps a command so that it leads a session and its standard input becomes the controlling terminal.
 fn leader_of(command: &Command) -> Command {
     let mut leader = Command::new("setsid");
-    leader.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args());
+    leader.arg("-c").arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => leader.env(name, value),

@@ -3,8 +3,8 @@
 use crate::{Controller, Error, ErrorKind, Hierarchy, Home, Layout, Version};
 
 impl Layout {
-    /// Finds the hierarchies of controllers (`memory`, `blkio`) and those with a name (`name=systemd`), each once, in
-    /// the order of the layout; all of them where nothing is named.
+    /// Finds the hierarchies of controllers (`memory`, `blkio`), those with a name (`name=systemd`) and the v2 tree
+    /// (`v2`), each once, in the order of the layout; all of them where nothing is named.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for what the kernel does not know or no mounted hierarchy has; says which and why.
@@ -17,8 +17,15 @@ impl Layout {
         Ok(hierarchies.filter(|(index, _)| chosen.contains(index)).map(|(_, hierarchy)| hierarchy).collect())
     }
 
-    /// Finds one hierarchy by a controller or as `name=NAME`.
+    /// Finds one hierarchy by a controller, as `name=NAME` or as `v2`.
     fn find(&self, text: &str) -> Result<usize, Error> {
+        if text == "v2" {
+            let found = self.hierarchies.iter().position(|hierarchy| hierarchy.version == Version::V2);
+            return found.ok_or_else(|| {
+                unsupported("find the hierarchy", text, "it is not mounted")
+                    .with_hint("mount -t cgroup2 none DIRECTORY")
+            });
+        }
         if let Some(name) = text.strip_prefix("name=") {
             let found = self.hierarchies.iter().position(|h| h.name.as_deref() == Some(name));
             return found.ok_or_else(|| {

@@ -1,10 +1,15 @@
 //! Mounting hierarchies.
 
-use crate::{Census, Controller, Error, ErrorKind, Home, Layout, Operation, Place, Version};
+use crate::{
+    Census, Controller, Error, ErrorKind, Hierarchy, Home, Layout, Membership, Operation, Place, Version,
+    file,
+};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags};
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Says which hierarchy to mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +101,9 @@ pub(crate) fn unmount(point: &Path) -> Result<(), Error> {
         }
         Ok(_) => {}
     }
+    let hierarchy = Layout::detect().ok().and_then(|layout| {
+        layout.hierarchies.into_iter().find(|one| one.version == Version::V1 && one.mount == point)
+    });
     rustix::mount::unmount(point, UnmountFlags::NOFOLLOW).map_err(|errno| {
         let error = Error::call("umount", point, errno);
         match errno {
@@ -104,7 +112,63 @@ pub(crate) fn unmount(point: &Path) -> Result<(), Error> {
             Errno::PERM => error.with_hint("it takes CAP_SYS_ADMIN"),
             _ => error,
         }
-    })
+    })?;
+    if let Some(hierarchy) = hierarchy {
+        end(&hierarchy);
+    }
+    Ok(())
+}
+
+/// The pauses before the end of a hierarchy is tried again, each twice the one before: five seconds at most, on a
+/// machine that is busy.
+const TRIES: u32 = 9;
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Lets a v1 hierarchy end that has no groups any more.
+///
+/// The kernel ends one with its last mount, but not while a group that was removed is not quite gone; then nothing ends
+/// it, until it is mounted once more and that mount goes.
+fn end(hierarchy: &Hierarchy) {
+    let mut options: Vec<String> =
+        hierarchy.controllers.iter().map(|controller| controller.name(Version::V1).to_owned()).collect();
+    if let Some(name) = &hierarchy.name {
+        options.extend(options.is_empty().then(|| "none".to_owned()));
+        options.push(format!("name={name}"));
+    }
+    let Ok(data) = CString::new(options.join(",")) else { return };
+    let point = &hierarchy.mount;
+    for round in 0..TRIES {
+        if !lives_on(hierarchy) {
+            return;
+        }
+        std::thread::sleep(FIRST_PAUSE * (1 << round));
+        if rustix::mount::mount("none", point, "cgroup", MountFlags::empty(), data.as_c_str()).is_err() {
+            return;
+        }
+        let has_groups = file::directories(CWD, point).map_or(true, |names| !names.is_empty());
+        if rustix::mount::unmount(point, UnmountFlags::NOFOLLOW).is_err() || has_groups {
+            return;
+        }
+    }
+}
+
+/// Tells whether the kernel still has a hierarchy although nothing in sight has it mounted.
+fn lives_on(hierarchy: &Hierarchy) -> bool {
+    let is_same = |other: &Hierarchy| {
+        other.version == Version::V1
+            && other.controllers == hierarchy.controllers
+            && other.name == hierarchy.name
+    };
+    if Layout::detect().is_ok_and(|layout| layout.hierarchies.iter().any(is_same)) {
+        return false;
+    }
+    match hierarchy.controllers.first() {
+        Some(first) => {
+            Census::take().is_ok_and(|census| census.of(*first).is_some_and(|count| count.hierarchy != 0))
+        }
+        None => Membership::of(rustix::process::getpid())
+            .is_ok_and(|homes| homes.iter().any(|home| home.name.is_some() && home.name == hierarchy.name)),
+    }
 }
 
 /// `CGROUP_SUPER_MAGIC` and `CGROUP2_SUPER_MAGIC` of linux/magic.h.
@@ -155,7 +219,7 @@ fn holder(controller: Controller, wanted: &[Controller], layout: &Layout, census
         let list: Vec<&str> = others.iter().map(|other| other.name(Version::V1)).collect();
         let place = match layout.hierarchy(controller).filter(|home| home.version == Version::V1) {
             Some(home) => format!("mounted on {}", home.mount.display()),
-            None => "mounted nowhere in sight: it stays as long as it has groups".to_owned(),
+            None => "mounted out of sight, or kept by groups that it still has".to_owned(),
         };
         return Some(format!("{name} is in hierarchy {number} with {}, {place}", list.join(",")));
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 /// Holds what a group uses; `None` for what no controller here counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// Memory and swap.
     pub memory: Option<Memory>,
@@ -24,7 +25,8 @@ pub struct Stats {
     pub cpuset: Option<Cpuset>,
     /// Tasks.
     pub pids: Option<Pids>,
-    /// Block I/O by device.
+    /// Block I/O by device; as text the device is `8:0`.
+    #[serde(serialize_with = "by_number")]
     pub io: BTreeMap<BlockDevice, Io>,
     /// Huge pages by page size.
     pub hugetlb: BTreeMap<String, Hugetlb>,
@@ -38,6 +40,7 @@ pub struct Stats {
 
 /// Holds memory use in bytes; of the group with all groups below it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Memory {
     /// All memory that is charged.
     pub usage: u64,
@@ -78,6 +81,7 @@ pub struct Memory {
 
 /// Holds what one counter of memory has counted, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Counter {
     /// What is in use.
     pub usage: u64,
@@ -91,6 +95,7 @@ pub struct Counter {
 
 /// Holds CPU time in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cpu {
     /// All CPU time.
     pub usage: u64,
@@ -114,6 +119,7 @@ pub struct Cpu {
 
 /// Holds the CPUs and memory nodes that the group may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Cpuset {
     /// The CPUs.
     pub cpus: Vec<u16>,
@@ -125,6 +131,7 @@ pub struct Cpuset {
 
 /// Holds the number of tasks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pids {
     /// How many there are.
     pub current: u64,
@@ -138,6 +145,7 @@ pub struct Pids {
 
 /// Holds block I/O at one device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Io {
     pub read_bytes: u64,
@@ -162,6 +170,7 @@ pub struct Waiting {
 
 /// Holds the use of huge pages of one size, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Hugetlb {
     /// What is in use.
     pub usage: u64,
@@ -175,6 +184,7 @@ pub struct Hugetlb {
 
 /// Holds the use of one RDMA device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Rdma {
     pub handles: u64,
@@ -193,6 +203,7 @@ pub enum Resource {
 
 /// Holds pressure stall information; see psi.rst of the kernel. Kernel 4.20.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pressure {
     /// Some tasks waited.
     pub some: Stall,
@@ -202,6 +213,7 @@ pub struct Pressure {
 
 /// Holds for how long tasks waited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stall {
     /// Percent of the last 10 seconds.
     pub avg10: f64,
@@ -211,6 +223,11 @@ pub struct Stall {
     pub avg300: f64,
     /// Microseconds since the group was made.
     pub total: u64,
+}
+
+/// Writes the devices as the keys of an object, which have to be text.
+fn by_number<S: serde::Serializer>(io: &BTreeMap<BlockDevice, Io>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(io.iter().map(|(device, io)| (device.to_string(), io)))
 }
 
 impl Group {

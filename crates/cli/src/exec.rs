@@ -75,7 +75,7 @@ fn set_user(process: &mut ProcessSpec, container: &Container, wanted: &str) -> R
         return Err(Error::new(format!("container {} is not running", container.record().id)));
     };
     let root = PathBuf::from(format!("/proc/{}/root", first.pid));
-    let account = Database::read(&root)?.find(Some(wanted))?;
+    let account = Database::read(&root)?.find(Some(wanted)).map_err(|error| error.context("--user"))?;
     process.user.uid = account.uid;
     process.user.gid = account.gid;
     process.user.additional_gids = account.groups;

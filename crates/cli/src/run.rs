@@ -57,7 +57,8 @@ impl Order {
         check(flags)?;
         let image = Image::parse(&flags.image)?;
         let id = crate::name::choose(flags.name.as_deref(), store)?;
-        let account = Database::read(image.directory())?.find(flags.user.as_deref())?;
+        let database = Database::read(image.directory())?;
+        let account = database.find(flags.user.as_deref()).map_err(|error| error.context("--user"))?;
         let machine = Machine::read()?;
         let facts = Facts {
             host,

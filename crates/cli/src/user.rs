@@ -46,8 +46,7 @@ impl Database {
             Some((user, group)) => (user, group),
         };
         let unknown = |what: &str, name: &str| {
-            Error::new(format!("--user: the container knows no {what} {name:?}"))
-                .hint("a number is taken as it is")
+            Error::new(format!("no {what} {name:?} is known there")).hint("a number is taken as it is")
         };
         let entry = match number(user)? {
             Some(uid) => self.users().find(|entry| entry.uid == uid).unwrap_or(User {
@@ -110,7 +109,7 @@ struct User<'a> {
 /// Reads an id; none for what is a name.
 fn number(text: &str) -> Result<Option<u32>> {
     if text.is_empty() {
-        return Err(Error::new("--user: it is empty").hint("wanted USER or USER:GROUP"));
+        return Err(Error::new("the user is empty").hint("wanted USER or USER:GROUP"));
     }
     if !text.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
@@ -118,7 +117,7 @@ fn number(text: &str) -> Result<Option<u32>> {
     match text.parse::<u32>() {
         // The highest number means "no change" to the kernel.
         Ok(id) if id != u32::MAX && !text.starts_with('+') => Ok(Some(id)),
-        _ => Err(Error::new(format!("--user: {text} is no id between 0 and 4294967294"))),
+        _ => Err(Error::new(format!("{text} is no id between 0 and 4294967294"))),
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) enum Verb {
 // The hierarchies that a verb is about.
 #[derive(Debug, Args)]
 pub(crate) struct Hierarchies {
-    /// In the hierarchies of these controllers, or in name=NAME, alone
+    /// In the hierarchies of these controllers, in name=NAME or in v2 alone
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
 }

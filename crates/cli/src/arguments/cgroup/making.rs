@@ -53,7 +53,7 @@ pub(crate) struct Create {
     /// The groups' paths; relative ones are below the group that was given to the user, below the root for root
     #[arg(value_name = "GROUP", required = true)]
     pub(crate) groups: Vec<GroupName>,
-    /// In the hierarchies of these controllers, or in name=NAME, alone; on v2 the controllers are enabled
+    /// In the hierarchies of these controllers, in name=NAME or in v2 alone; on v2 the controllers are enabled
     #[arg(short, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) controllers: Vec<String>,
     /// Make a group of the v2 tree that takes single threads
