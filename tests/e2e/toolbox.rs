@@ -1,16 +1,15 @@
 //! The toolbox of `pal`: control groups and namespaces with no container at all.
 //!
-//! A test that shows a primitive of `docs/primitives.md` bears the row's id in front of its name.
+//! A test that shows a primitive of `docs/book/primitives.md` bears the row's id in front of its name.
 
 mod containers;
-mod journey;
 mod ground;
-mod limits;
 mod groups;
+mod journey;
+mod limits;
 mod netns;
 mod ns;
-mod telling;
-mod top;
 mod packets;
+mod telling;
 mod top;
 mod watch;
