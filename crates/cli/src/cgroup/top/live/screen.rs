@@ -11,7 +11,7 @@ use ratatui::crossterm::cursor::{Hide, Show};
 use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::{Frame, Terminal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -50,10 +50,11 @@ impl Screen {
         let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(|error| failed(&error))?;
         restore_on_panic();
-        let mut screen = Self { terminal, signals, mask };
+        let screen = Self { terminal, signals, mask };
         enable_raw_mode().map_err(|error| failed(&error))?;
-        execute!(stdout(), EnterAlternateScreen, Hide).map_err(|error| failed(&error))?;
-        screen.terminal.clear().map_err(|error| failed(&error))?;
+        // The terminal's own way to clear asks where the cursor is, which not every terminal answers.
+        execute!(stdout(), EnterAlternateScreen, Clear(ClearType::All), Hide)
+            .map_err(|error| failed(&error))?;
         Ok(screen)
     }
 
