@@ -121,8 +121,8 @@ pub(crate) fn unmount(point: &Path) -> Result<(), Error> {
 
 /// The pauses before the end of a hierarchy is tried again, each twice the one before: five seconds at most, on a
 /// machine that is busy.
-const TRIES: u32 = 9;
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const TRIES: u32 = 8;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Lets a v1 hierarchy end that has no groups any more.
 ///
@@ -138,10 +138,13 @@ fn end(hierarchy: &Hierarchy) {
     let Ok(data) = CString::new(options.join(",")) else { return };
     let point = &hierarchy.mount;
     for round in 0..TRIES {
+        // Ending takes a moment: to mount what is about to end would only make it anew.
+        if round > 0 || lives_on(hierarchy) {
+            std::thread::sleep(FIRST_PAUSE * (1 << round));
+        }
         if !lives_on(hierarchy) {
             return;
         }
-        std::thread::sleep(FIRST_PAUSE * (1 << round));
         if rustix::mount::mount("none", point, "cgroup", MountFlags::empty(), data.as_c_str()).is_err() {
             return;
         }

@@ -30,7 +30,7 @@ fn b2_the_root_has_no_limits_and_a_group_has_events() {
     assert_eq!(root["enabled"], Value::from(words("cgroup.subtree_control")));
     assert!(root["processes"].as_array().is_some_and(|pids| !pids.is_empty()));
     let files = root["files"].as_object().expect("an object");
-    for file in ["memory.max", "pids.max", "cpu.max", "io.max", "cgroup.max.depth"] {
+    for file in ["memory.max", "pids.max", "cpu.max", "io.max"] {
         assert!(!files.contains_key(file), "{file} is a limit of the root");
     }
     assert!(!tree.join("cgroup.events").exists());

@@ -49,7 +49,7 @@ fn b1_every_verb_works_on_v1_v2_and_both() {
 
     let busy = pal(&case, &["rm", "-r", &outer]);
     let said = super::refused(&busy);
-    assert!(said.contains("EBUSY (it holds 1 processes") && said.contains(&pid.to_string()), "{said}");
+    assert!(said.contains("EBUSY (it holds ") && said.contains(&pid.to_string()), "{said}");
     assert_eq!(sleeper.homes().lines().filter(|line| line.ends_with(&inner)).count(), shown_in(&shown));
 
     pal(&case, &["kill", &outer]).succeeded();
