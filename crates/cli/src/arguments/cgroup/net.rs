@@ -23,7 +23,7 @@ pub(crate) enum NetVerb {
     Rm(RemoveRules),
 }
 
-/// A rule to be added.
+// A rule to be added; a comment of documentation would become that of the verb.
 #[derive(Debug, Args)]
 pub(crate) struct NewRule {
     /// The group; with a v2 tree the groups below it are meant, too
