@@ -3,11 +3,18 @@
 //! The parser makes the definitions of all that could be on a command line first, which takes longer than such a verb.
 //! What is not read here, and be it wrong, is left to the parser; what is read means the same to it.
 
+mod ns;
+
 use crate::arguments::netns::{Exec, List, Netns, Verb as NetnsVerb};
+use crate::arguments::ns::Ns;
 use crate::arguments::{Arguments, Format, Printing, Telling, Verb};
 
 /// Reads the words behind the program's name where they are of such a verb.
 pub(crate) fn read(words: &[&str]) -> Option<Arguments> {
+    if let ["ns", words @ ..] = words {
+        let verb = Verb::Ns(Ns { verb: ns::read(words)? });
+        return Some(Arguments { root: None, verb: Some(verb) });
+    }
     let verb = match words {
         ["netns", "list"] => NetnsVerb::List(List { printing: Printing { format: Format::Table } }),
         ["netns", "exec", words @ ..] => {
@@ -43,6 +50,20 @@ mod tests {
             ("netns exec a", false),
             ("--root x netns list", false),
             ("netns", false),
+            ("ns ls", true),
+            ("ns ls --all", false),
+            ("ns new --uts --net -- ls -l -- x", true),
+            ("ns new --all --", true),
+            ("ns new --uts --uts -- ls", false),
+            ("ns new --uts ls", false),
+            ("ns new -u -- ls", false),
+            ("ns new --uts --hostname a -- ls", false),
+            ("ns enter 7 --uts -- ls --mount", true),
+            ("ns enter web -- ls", true),
+            ("ns enter @web --", true),
+            ("ns enter -- ls", false),
+            ("ns enter a/b -- ls", false),
+            ("ns enter 7 --env -- ls", false),
             ("", false),
         ] {
             let words: Vec<&str> = line.split_whitespace().collect();
