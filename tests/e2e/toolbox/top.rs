@@ -139,7 +139,7 @@ fn live(case: &Case, arguments: &[&str], rows: u16, columns: u16) -> (Person, St
     (person, before)
 }
 
-/// Waits for a text on a screen that is drawn anew: what has not changed is not drawn again by itself.
+/// Waits for a word on a screen that is drawn anew: what has not changed is not drawn again by itself, and blanks never.
 #[track_caller]
 fn shows(person: &Person, text: &str) {
     let (seen, mut columns) = (person.screen().len(), 100);
@@ -165,11 +165,11 @@ fn e6_top_lives_at_a_terminal_and_gives_it_back() {
     let case = case!();
     let (mut person, before) = live(&case, &["--interval", "0.5"], 24, 100);
     person.types("?");
-    shows(&person, "set a limit");
+    shows(&person, "unfold");
     person.types("x");
     shows(&person, "CPU%");
     person.types("\r");
-    shows(&person, "waits for CPU");
+    shows(&person, "waits");
     person.types("q");
     leaves(person, &before, 0);
 }
@@ -207,9 +207,9 @@ fn e6_top_freezes_thaws_limits_and_kills_after_asking() {
     let container = busy(&case);
     let (mut person, before) = live(&case, &["--containers"], 24, 100);
     person.types("f");
-    shows(&person, "? (y/n)");
+    shows(&person, "(y/n)");
     person.types("n");
-    shows(&person, "? help");
+    shows(&person, "help");
     container.await_status("running");
     person.types("fy");
     container.await_status("paused");
