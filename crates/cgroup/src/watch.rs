@@ -23,6 +23,7 @@ use crate::freeze::timespec;
 use crate::recipe::join;
 use crate::{Error, ErrorKind, Group};
 use files::{Files, Interest, Signal, What};
+use kin::Known;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -111,20 +112,22 @@ impl Watch {
         let mut watched = Watched::new(group, depth);
         self.watch_directories(number, &watched.group)?;
         for notice in wanted {
-            self.open(number, &mut watched, *notice, reach)?;
+            self.open(number, &mut watched, *notice, reach, None)?;
+            watched.notices.push(*notice);
         }
         for notice in welcome {
-            match self.open(number, &mut watched, *notice, reach) {
+            match self.open(number, &mut watched, *notice, reach, None) {
+                Ok(()) => watched.notices.push(*notice),
                 Err(error) if !watched.group.exists() => return Err(error),
                 // What this machine lacks is left out, as was asked for.
-                Ok(()) | Err(_) => {}
+                Err(_) => {}
             }
         }
         if !watched.group.exists() {
             let path = watched.group.path().as_str();
             return Err(Error::call("watch", path, Errno::NOENT).with_kind(ErrorKind::NotFound));
         }
-        self.adopt(number, watched);
+        self.adopt(number, watched, None);
         Ok(())
     }
 
@@ -213,24 +216,31 @@ impl Watch {
         Ok(())
     }
 
+    /// Opens a source. Of a group that came meanwhile, it tells what is not `known` of it.
     fn open(
         &mut self,
         number: usize,
         watched: &mut Watched,
         notice: Notice,
         reach: Reach,
+        known: Option<&Known>,
     ) -> Result<(), Error> {
         let index = watched.sources.len();
         let interest = || Interest { group: number, what: What::Source(index) };
-        let (source, files) = Source::open(&watched.group, notice, reach)?;
+        let (mut source, files) = Source::open(&watched.group, notice, reach)?;
+        let news = known.and_then(|known| known.news(&source));
         for path in files {
             self.files.file(&watched.group, &path, interest())?;
         }
         if let Source::Members(members) = &source {
             self.hear_of_moves(&watched.group, members, &interest)?;
         }
+        // What came between the first look and now is told by nobody.
+        let since = source.look(&watched.group, Cause::File)?;
+        let group = watched.group.path();
+        let told = news.into_iter().chain(since).map(|event| Told { group: group.clone(), event });
+        self.ready.extend(told);
         watched.sources.push(source);
-        watched.notices.push(notice);
         Ok(())
     }
 

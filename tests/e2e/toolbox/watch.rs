@@ -299,10 +299,10 @@ fn a9_a_fork_that_is_refused_is_told() {
     }
     let made = Made::new(&case);
     let pids = made.directory("pids").expect("pids has a home");
-    fs::write(pids.join("pids.max"), "2").expect("limit processes");
+    fs::write(pids.join("pids.max"), "1").expect("limit processes");
     let watching = made.watch(&["-e", "populated,empty,limit"]);
     let fifo = fifo(&case);
-    let script = format!("read go < {}; sleep 0.1 | sleep 0.1 | sleep 0.1", fifo.display());
+    let script = format!("read go < {}; sleep 1; exit 0", fifo.display());
     let forker = made.run("", &["sh", "-c", &script]);
     go(&fifo);
     assert_ne!(forker.wait().code(), 0, "a fork is refused");
