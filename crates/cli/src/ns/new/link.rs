@@ -1,10 +1,11 @@
 //! What the process in the new namespaces asks of the one outside: the id maps, and names for the namespaces.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use palisade_namespace::{IdKind, MapMethod, PinLock, PinOperation, Pins, write_maps};
 use palisade_runtime::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
 use rustix::process::Pid;
@@ -43,7 +44,26 @@ pub(super) fn pair() -> Result<(Link, Link)> {
     Ok((Link(one), Link(other)))
 }
 
+/// Closes a child's copy of the end that its parent has: each is to see when the other has ended.
+///
+/// In the child nobody else uses it: what owns it is in a frame that the child does not come back to.
+pub(super) fn close_copy(number: u32) {
+    palisade_sys::descriptor::close_one(number);
+}
+
 impl Link {
+    /// The number of the descriptor.
+    pub(super) fn number(&self) -> u32 {
+        self.0.as_raw_fd().unsigned_abs()
+    }
+
+    /// Tells whether the other end is closed.
+    pub(super) fn is_alone(&self) -> bool {
+        let mut poll = [PollFd::new(&self.0, PollFlags::empty())];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        rustix::event::poll(&mut poll, Some(&now)).is_ok_and(|ready| ready > 0)
+    }
+
     pub(super) fn ask(&self, request: Request) -> Answer {
         let answered = self.tell(request).and_then(|()| self.hear());
         if answered == Ok(Some(0)) { Answer::Done } else { Answer::Failed }

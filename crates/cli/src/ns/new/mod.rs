@@ -36,7 +36,9 @@ pub(crate) fn new(verb: &New, store: &Store) -> Result<u8> {
     let pid = rustix::process::getpid();
     let (shown, others) = (&plan, &pins);
     // What the helper takes with it is closed here.
+    let other = inside.number();
     let helper = fork(Kinds::NONE, move || {
+        link::close_copy(other);
         Outside { link: outside, pid, plan: shown, pins: others, teller }.serve().map(|()| 0)
     })?;
     Subject { plan: &plan, teller, outside: Some(inside), helper: Some(helper) }.go()
@@ -45,11 +47,17 @@ pub(crate) fn new(verb: &New, store: &Store) -> Result<u8> {
 /// Runs the program in a child, which the first process of a pid namespace has to be.
 fn run_below(plan: &Plan, pins: &Pins, teller: Teller) -> Result<u8> {
     let (inside, outside) = link::pair()?;
+    let other = outside.number();
     let by_clone = plan.created.both(Kinds::NONE.with(Kind::User).with(Kind::Pid));
     let child: Child = teller.step(
         || format!("unshare {}--fork ...", shell::flags(by_clone)),
         // What the child takes with it is closed here.
-        || fork(by_clone, move || Subject { plan, teller, outside: Some(inside), helper: None }.go()),
+        || {
+            fork(by_clone, move || {
+                link::close_copy(other);
+                Subject { plan, teller, outside: Some(inside), helper: None }.go()
+            })
+        },
     )?;
     let served = Outside { link: outside, pid: child.pid(), plan, pins, teller }.serve();
     match served {

@@ -33,6 +33,10 @@ impl Subject<'_> {
     pub(super) fn go(mut self) -> Result<u8> {
         match self.enter() {
             Ok(Step::Break(())) => return Ok(crate::OWN_ERROR),
+            // Whoever would wait for the program was killed before this process could ask to be told of it.
+            Ok(Step::Continue(())) if self.outside.as_ref().is_some_and(Link::is_alone) => {
+                return Ok(crate::OWN_ERROR);
+            }
             Ok(Step::Continue(())) => {}
             Err(error) => return Err(error),
         }
