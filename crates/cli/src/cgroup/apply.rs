@@ -95,14 +95,16 @@ impl Plan {
         let row = |name: &str, now: &str, new: &str| {
             vec![path.to_string(), name.to_owned(), now.to_owned(), new.to_owned()]
         };
-        let places = group.places(layout, &[], store)?;
-        if !places.iter().any(Place::exists) {
+        let mut places = group.places(layout, &[], store)?;
+        let is_there = places.iter().any(Place::exists);
+        if !is_there {
             self.rows.push(row("-", "-", "made"));
         }
-        let (mut assignments, mut controllers) = (Vec::new(), Vec::new());
+        let (mut assignments, mut controllers, mut needed) = (Vec::new(), Vec::new(), Vec::new());
         for (name, value) in properties.iter().filter(|(name, _)| *name != DEVICES) {
             let assignment = Assignment { key: Key::find(name)?, value: text(name, value)? };
             let controller = assignment.key.controller();
+            needed.push(controller);
             if layout.unified().is_some_and(|unified| unified.controllers.contains(&controller)) {
                 controllers.push(controller);
             }
@@ -111,6 +113,10 @@ impl Plan {
                 assignments.push(assignment);
             }
         }
+        // A group that is there stays where it is.
+        let is_needed =
+            |place: &Place| needed.iter().any(|controller| place.controllers.contains(controller));
+        places.retain(|place| !is_there || place.exists() || is_needed(place));
         self.make(&places, &controllers)?;
         if !assignments.is_empty() {
             let planned = RefCell::default();
