@@ -263,13 +263,12 @@ fn a6_pressure_on_memory_is_told_on_v1() {
     let made = Made::new(&case);
     limit(&made.directory("memory").expect("memory has a home"));
     let watching = made.watch(&["-e", "empty,populated,pressure", "--pressure", "memory:low"]);
-    let file = case.scratch().join("file");
-    // What it reads and writes stays in its memory until it has to be taken back.
-    let script = format!("dd if=/dev/zero of={} bs=1M count=64 2> /dev/null", file.display());
-    let _ended = made.run("", &["sh", "-c", &script]).wait().succeeded();
+    let fifo = fifo(&case);
+    let hog = made.run("", &["sh", "-c", &hog(&fifo)]);
+    go(&fifo);
+    assert_eq!(hog.wait().code(), 137, "there is nothing to be taken back but a process");
     let pressure = watching.waits_for("pressure", |line| line["event"] == "pressure");
     assert_eq!((&pressure["resource"], &pressure["level"]), (&json!("memory"), &json!("low")), "{pressure}");
-    fs::remove_file(file).expect("remove a file");
     made.remove(watching);
 }
 

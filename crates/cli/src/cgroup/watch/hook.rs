@@ -78,6 +78,8 @@ impl Hooks {
             let child = child.map_err(|error| Error::io("execute /bin/sh", &error))?;
             self.running.push((index, child));
         }
+        // Of one that ended while its signal was not blocked nobody will be told.
+        self.reap();
         Ok(())
     }
 
