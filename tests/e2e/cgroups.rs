@@ -7,12 +7,6 @@ use std::process::{Command, Stdio};
 use palisade_tests::{Bundle, Case, Container, Privilege, case, group, skip};
 use serde_json::{Value, json};
 
-/// The paths of a process's groups in all hierarchies.
-fn paths(pid: i64) -> Vec<String> {
-    let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("read /proc/PID/cgroup");
-    table.lines().filter_map(|line| line.splitn(3, ':').nth(2)).map(str::to_owned).collect()
-}
-
 #[test]
 fn the_group_is_where_the_config_says_in_every_hierarchy() {
     let case = case!();
@@ -28,7 +22,7 @@ fn the_group_is_where_the_config_says_in_every_hierarchy() {
     ] {
         let bundle = bundle.variant(&case, |config| config["linux"]["cgroupsPath"] = json!(path));
         let container = Container::start(&case, &bundle);
-        let found = paths(container.pid());
+        let found = group::paths(container.pid());
         assert!(found.iter().all(|path| *path == expected), "{path:?}: {found:?}");
         container.remove();
         for above in [format!("{name}/in"), name.clone()] {
@@ -37,7 +31,7 @@ fn the_group_is_where_the_config_says_in_every_hierarchy() {
         case.expect_nothing_left(&format_args!("a group at {path:?}"));
     }
     let container = Container::start(&case, &bundle);
-    let found = paths(container.pid());
+    let found = group::paths(container.pid());
     let expected = format!("/palisade-{}", container.id());
     assert!(found.iter().all(|path| *path == expected), "{found:?}");
     container.remove();
@@ -66,7 +60,7 @@ fn a_group_of_an_ordinary_user_is_in_what_was_delegated() {
     let own = fs::read_to_string("/proc/self/cgroup").expect("read /proc/self/cgroup");
     let own = own.lines().find_map(|line| line.strip_prefix("0::")).expect("a v2 group").to_owned();
     let container = Container::start(&case, &Bundle::script(&case, "sleep 1000"));
-    let found = paths(container.pid());
+    let found = group::paths(container.pid());
     // The own group holds this process, so that no controller could go through it: the one round it is taken.
     let above = own.rsplit_once('/').map_or("", |(above, _)| above);
     let places = [own.as_str(), above].map(|group| format!("{group}/palisade-{}", container.id()));

@@ -69,6 +69,20 @@ pub fn read(pid: i64, controller: &str, file: &str) -> Option<String> {
     Some(text.trim_end().to_owned())
 }
 
+/// Lists the groups of a process in the hierarchies that are mounted; one that was may live on for a while, and nobody
+/// can make a group in it.
+///
+/// # Panics
+/// When /proc cannot be read.
+#[must_use]
+pub fn paths(pid: i64) -> Vec<String> {
+    let table = fs::read_to_string(format!("/proc/{pid}/cgroup")).expect("read /proc/PID/cgroup");
+    let fields = table.lines().map(|line| line.splitn(3, ':').collect::<Vec<_>>());
+    let mounted =
+        fields.filter(|fields| mount_of(Some(fields[1]).filter(|names| !names.is_empty())).is_some());
+    mounted.map(|fields| fields[2].to_owned()).collect()
+}
+
 /// Finds the mount of the hierarchy with these controllers, or of the v2 tree, and which part of it is mounted.
 fn mount_of(controllers: Option<&str>) -> Option<(PathBuf, PathBuf)> {
     let table = fs::read_to_string("/proc/self/mountinfo").expect("read /proc/self/mountinfo");

@@ -55,6 +55,11 @@ pub fn take(marked: BorrowedFd<'_>) -> Result<bool, Errno> {
             Err(_) => match last() {
                 Errno::AGAIN => return Ok(any),
                 Errno::INTR => continue,
+                // The file of the next record is gone, and with this answer the record.
+                Errno::NODEV | Errno::NOENT | Errno::STALE => {
+                    any = true;
+                    continue;
+                }
                 errno => return Err(errno),
             },
         };

@@ -51,7 +51,7 @@ fn inhabited(place: &Place) -> String {
             .to_owned();
     }
     format!(
-        "it holds {}, and only groups without groups below may once a controller is enabled: --make-leaf moves them",
+        "it holds {}, and only groups without groups below may once a controller is enabled; pal's --make-leaf moves them",
         shortened(&named)
     )
 }
