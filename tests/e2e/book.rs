@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use palisade_tests::page::{self, Block};
 use palisade_tests::{Case, Cgroups, case, skip};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long a command of the book may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -88,7 +89,8 @@ fn is_there(program: &str) -> bool {
 /// A shell that a page is typed into.
 struct Shell {
     child: Child,
-    input: ChildStdin,
+    /// None when nothing more is typed.
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
@@ -111,13 +113,14 @@ impl Shell {
         });
         let mut input = child.stdin.take().expect("its input");
         writeln!(input, "exec 2>&1").expect("type");
-        Self { child, input, lines }
+        Self { child, input: Some(input), lines }
     }
 
     /// Types a command and returns what is printed until it has ended.
     fn run(&mut self, typed: &str) -> String {
         // The shell's own input is this, which a command must not read.
-        writeln!(self.input, "{{ {typed}\n}} </dev/null\necho '{END}'").expect("type");
+        let input = self.input.as_mut().expect("a shell that has not ended");
+        writeln!(input, "{{ {typed}\n}} </dev/null\necho '{END}'").expect("type");
         let mut printed = String::new();
         loop {
             match self.lines.recv_timeout(LIMIT) {
@@ -135,8 +138,20 @@ impl Shell {
         }
     }
 
-    fn end(mut self) {
-        drop(self.input);
+    fn end(&mut self) {
+        self.input = None;
         assert!(self.child.wait().expect("wait for the shell").code().is_some(), "the shell was killed");
+    }
+}
+
+impl Drop for Shell {
+    /// Ends a shell whose page has failed, and the loops that it may be in.
+    fn drop(&mut self) {
+        if self.input.is_some() {
+            let group = Pid::from_child(&self.child);
+            // It may have ended by itself.
+            let _killed = kill_process_group(group, Signal::KILL);
+            let _end = self.child.wait();
+        }
     }
 }

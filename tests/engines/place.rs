@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change, unmount,
 };
@@ -147,12 +148,15 @@ pub(crate) fn mount_private(point: &Path) {
     mount_change(point, MountPropagationFlags::PRIVATE).expect("make a mount private");
 }
 
-/// Unmounts what an engine keeps mounted for itself.
+/// Unmounts what an engine keeps mounted for itself, as often as it is mounted.
 pub(crate) fn unmount_own(point: &Path) {
-    let table = fs::read_to_string("/proc/self/mountinfo").expect("read the mounts");
-    if table.lines().any(|line| line.split(' ').nth(4).map(Path::new) == Some(point)) {
-        unmount(point, UnmountFlags::empty())
-            .unwrap_or_else(|error| panic!("umount {}: {error}", point.display()));
+    loop {
+        match unmount(point, UnmountFlags::empty()) {
+            Ok(()) => {}
+            // It is mounted no more, or never was.
+            Err(Errno::INVAL | Errno::NOENT) => return,
+            Err(error) => panic!("umount {}: {error}", point.display()),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ fn a11_a_rule_counts_the_packets_of_a_class() {
          grep -q 'come in bear no class' words
          $PAL cgroup net rm $GROUP
          $PAL cgroup rm -c net_cls $GROUP ${GROUP}x
-         if [ \"$mounted\" ]; then umount net_cls; rmdir net_cls; fi",
+         if [ \"$mounted\" ]; then $PAL cgroup umount net_cls; rmdir net_cls; fi",
     );
     let rules = json(&said);
     assert_eq!(rules.len(), 1, "{said}");

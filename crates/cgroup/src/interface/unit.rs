@@ -62,8 +62,8 @@ impl Unit {
             Self::Text => Amount::Text(text.to_owned()),
             _ if matches!(text, "max" | "-1") && self.has_max() => Amount::Max,
             Self::Number | Self::NumberV1 => Amount::Number(number()?),
-            Self::Bytes => Amount::Number(size(text)?),
-            Self::BytesV1 | Self::BytesWithMemory(_) => match size(text)? {
+            // Some kernels show hugetlb's on v2 as v1 does.
+            Self::Bytes | Self::BytesV1 | Self::BytesWithMemory(_) => match size(text)? {
                 UNLIMITED.. => Amount::Max,
                 bytes => Amount::Number(bytes),
             },
