@@ -17,7 +17,7 @@ mod source;
 mod victim;
 
 pub use event::{Event, Notice, PressureLevel, Share, Stall, Told};
-pub use victim::{Victim, Victims};
+pub use victim::{Killed, Victim, Victims};
 
 use crate::freeze::timespec;
 use crate::recipe::join;

@@ -26,6 +26,16 @@ pub struct Victim {
     pub group: Option<GroupPath>,
 }
 
+/// Whom the OOM killer has killed, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Killed {
+    /// The processes.
+    pub victims: Vec<Victim>,
+    /// How many of them the kernel has counted once more: it does so with the first of a group whose processes are all
+    /// killed, by `memory.oom.group`.
+    pub again: u64,
+}
+
 /// Finds out whom the OOM killer has killed: from the kernel's log, and for a user who may not read that, by who is
 /// missing of those that were seen before.
 #[derive(Debug)]
@@ -34,7 +44,7 @@ pub struct Victims {
     /// What the mount of the hierarchy shows as its top.
     root: String,
     /// What was read of the log and belongs to groups that were not asked for yet.
-    found: Vec<Victim>,
+    found: Vec<Line>,
     reading: Reading,
     seen: BTreeMap<GroupPath, BTreeMap<i32, String>>,
 }
@@ -64,27 +74,37 @@ impl Victims {
         Ok(())
     }
 
-    /// Tells who was killed in a group, of whom nobody was told yet: at most `killed`, fewer where that is not known.
+    /// Tells who was killed in a group, of whom nobody was told yet, where the kernel has counted so many: fewer where
+    /// that is not known.
     ///
     /// # Errors
     /// As [`Group::procs`].
-    pub fn of(&mut self, group: &Group, killed: u64) -> Result<Vec<Victim>, Error> {
-        let wanted = usize::try_from(killed).unwrap_or(usize::MAX);
+    pub fn of(&mut self, group: &Group, counted: u64) -> Result<Killed, Error> {
+        let wanted = usize::try_from(counted).unwrap_or(usize::MAX);
         if self.log.is_none() {
-            return self.missing(group, wanted);
+            return Ok(Killed { victims: self.missing(group, wanted)?, again: 0 });
         }
         for _ in 0..LOG_TRIES {
             self.read_log();
-            if self.found.iter().filter(|victim| victim.is_below(group.path())).count() >= wanted {
+            if self.found.iter().filter(|line| line.victim.is_below(group.path())).count() >= wanted {
                 break;
             }
             std::thread::sleep(WAIT);
         }
-        let (mut of, others) =
-            self.found.drain(..).partition(|victim: &Victim| victim.is_below(group.path()));
-        self.found = others;
-        Vec::truncate(&mut of, wanted);
-        Ok(of)
+        let mut killed = Killed::default();
+        let mut left = wanted;
+        for line in std::mem::take(&mut self.found) {
+            if left == 0 || !line.victim.is_below(group.path()) {
+                self.found.push(line);
+                continue;
+            }
+            left -= 1;
+            match line.time {
+                Time::First => killed.victims.push(line.victim),
+                Time::Again => killed.again += 1,
+            }
+        }
+        Ok(killed)
     }
 
     fn read_log(&mut self) {
@@ -137,6 +157,20 @@ impl Victim {
     }
 }
 
+/// A line of the log that tells of a kill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    victim: Victim,
+    time: Time,
+}
+
+/// Says whether a process was told of before, for the same want of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Time {
+    First,
+    Again,
+}
+
 /// What the lines before have said of the kill that is being logged.
 #[derive(Debug, Default)]
 struct Reading {
@@ -144,16 +178,17 @@ struct Reading {
     chosen: Option<(GroupPath, i32)>,
     /// Whether all of that group go.
     whole: bool,
+    /// Who has gone so far.
+    killed: Vec<i32>,
 }
 
 impl Reading {
     /// Takes a record of the log and gives the victim that it tells of.
-    fn take(&mut self, record: &str, root: &str) -> Option<Victim> {
+    fn take(&mut self, record: &str, root: &str) -> Option<Line> {
         let (_, message) = record.split_once(';')?;
         let line = message.lines().next()?;
         if let Some(facts) = line.strip_prefix("oom-kill:") {
-            self.whole = false;
-            self.chosen = None;
+            *self = Self::default();
             let (group, pid) = chosen(facts, root)?;
             self.chosen = Some((group, pid));
             return None;
@@ -171,7 +206,9 @@ impl Reading {
         // The kernel leaves out the line before where it logs too much, and then nobody knows whose this is.
         let known = self.chosen.as_ref().filter(|(_, chosen)| self.whole || *chosen == pid);
         let group = known.map(|(group, _)| group.clone())?;
-        Some(Victim { pid, name: name.to_owned(), group: Some(group) })
+        let time = if self.killed.contains(&pid) { Time::Again } else { Time::First };
+        self.killed.push(pid);
+        Some(Line { victim: Victim { pid, name: name.to_owned(), group: Some(group) }, time })
     }
 }
 
@@ -217,8 +254,13 @@ mod tests {
         )
     }
 
-    fn victim(pid: i32, name: &str, group: &str) -> Option<Victim> {
-        Some(Victim { pid, name: name.into(), group: Some(GroupPath::new(group).unwrap()) })
+    fn line(pid: i32, name: &str, group: &str, time: Time) -> Option<Line> {
+        let group = Some(GroupPath::new(group).unwrap());
+        Some(Line { victim: Victim { pid, name: name.into(), group }, time })
+    }
+
+    fn victim(pid: i32, name: &str, group: &str) -> Option<Line> {
+        line(pid, name, group, Time::First)
     }
 
     #[test]
@@ -234,15 +276,16 @@ mod tests {
     fn a_whole_group_may_go() {
         let mut reading = Reading::default();
         assert_eq!(reading.take(CHOSEN, "/a"), None);
+        assert_eq!(reading.take(&killed(7, "x"), "/a"), victim(7, "x", "/b"));
         let whole = "6,1,2,-;Tasks in /a/b are going to be killed due to memory.oom.group set\n";
         assert_eq!(reading.take(whole, "/a"), None);
-        assert_eq!(reading.take(&killed(7, "x"), "/a"), victim(7, "x", "/b"));
+        assert_eq!(reading.take(&killed(7, "x"), "/a"), line(7, "x", "/b", Time::Again));
         assert_eq!(reading.take(&killed(8, "y"), "/a"), victim(8, "y", "/b"));
     }
 
     #[test]
     fn a_group_holds_what_is_below_it() {
-        let victim = victim(7, "x", "/a/b").unwrap();
+        let victim = victim(7, "x", "/a/b").unwrap().victim;
         let is_below = |path| victim.is_below(&GroupPath::new(path).unwrap());
         assert!(is_below("/") && is_below("/a") && is_below("/a/b"));
         assert!(!is_below("/a/bc") && !is_below("/a/b/c") && !is_below("/b"));

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use palisade_cgroup::watch::Victims;
+use palisade_cgroup::watch::{Killed, Victims};
 use palisade_cgroup::{Depth, Event, Group, Layout, Told, Watch};
 use palisade_runtime::{Error, ErrorKind, Result, Store};
 use palisade_sys::signal;
@@ -102,15 +102,16 @@ impl Session<'_> {
     fn tell(&mut self, told: Told) -> Result<()> {
         let kind = row::kind(&told.event);
         let group = Group::unchecked(&self.layout, &told.group)?;
-        let victims = match told.event {
+        let killed = match told.event {
             Event::Oom { killed } => self.victims.of(&group, killed)?,
-            _ => Vec::new(),
+            _ => Killed::default(),
         };
         self.victims.note(&group)?;
-        if !self.wish.tells(kind) {
+        let nobody_new = matches!(told.event, Event::Oom { killed: count @ 1.. } if count == killed.again);
+        if !self.wish.tells(kind) || nobody_new {
             return Ok(());
         }
-        let row = Row::new(told, victims);
+        let row = Row::new(told, killed);
         let json = row.json()?;
         let line = match self.verb.format {
             Format::Json => format!("{json}\n"),

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use palisade_cgroup::stats::Resource;
-use palisade_cgroup::watch::{Share, Victim};
+use palisade_cgroup::watch::{Killed, Share, Victim};
 use palisade_cgroup::{Event, Told};
 use palisade_oci::Timestamp;
 use palisade_runtime::{Error, Result};
@@ -74,7 +74,8 @@ struct StallRow {
 const TIME_WIDTH: usize = 24;
 
 impl Row {
-    pub(super) fn new(told: Told, victims: Vec<Victim>) -> Self {
+    pub(super) fn new(told: Told, killed: Killed) -> Self {
+        let Killed { victims, again } = killed;
         let Told { group, event } = told;
         let mut row = Self {
             time: now(),
@@ -92,7 +93,7 @@ impl Row {
         };
         match event {
             Event::Oom { killed } => {
-                row.killed = Some(killed);
+                row.killed = Some(killed.saturating_sub(again));
                 row.victims = Some(victims.into_iter().map(VictimRow::from).collect());
             }
             Event::Limit { limit, times } => (row.limit, row.times) = (Some(limit), Some(times)),
