@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use palisade_sys::signal;
 use rustix::event::{PollFd, PollFlags};
@@ -15,11 +15,6 @@ use crate::output::say;
 
 /// The hidden verb.
 pub(crate) const VERB: &str = "init";
-
-/// Runs a program as its only child and ends as it does.
-pub(crate) fn main(arguments: impl Iterator<Item = std::ffi::OsString>) -> ExitCode {
-    ExitCode::from(run(arguments))
-}
 
 /// Runs a program as the only child; gives its exit code.
 pub(crate) fn run(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {

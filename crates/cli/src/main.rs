@@ -1,5 +1,6 @@
 //! `pal`: containers and their primitives for a person at a terminal.
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), no_main)]
 
 mod arguments;
 mod background;
@@ -26,8 +27,6 @@ mod table;
 mod target;
 mod user;
 
-use std::process::ExitCode;
-
 use clap::error::ErrorKind as ParseErrorKind;
 use clap::{CommandFactory, Parser};
 use palisade_runtime::{Error, ErrorKind, Result, Store};
@@ -40,27 +39,31 @@ const OWN_ERROR: u8 = 125;
 /// 128 and SIGPIPE.
 const READER_GONE: u8 = 141;
 
-fn main() -> ExitCode {
+#[cfg(not(test))]
+palisade_sys::entry!(start);
+
+#[cfg_attr(test, expect(dead_code, reason = "the tests have a main of their own"))]
+fn start() -> u8 {
     let mut words = std::env::args_os().skip(1);
     let verb = words.next();
     if verb.as_ref().is_some_and(|verb| verb == init::VERB) {
         // The -- that ends this program's own words.
-        return init::main(words.skip(1));
+        return init::run(words.skip(1));
     }
     if let (true, Some(root)) = (verb.is_some_and(|verb| verb == background::VERB), words.next()) {
-        return ExitCode::from(background::monitor(root.into()));
+        return background::monitor(root.into());
     }
     let arguments = match read_plain().map_or_else(Arguments::try_parse, Ok) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
     match dispatch(&arguments) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => code,
         // As a program that SIGPIPE ends: silently.
-        Err(error) if error.kind() == ErrorKind::ReaderGone => ExitCode::from(READER_GONE),
+        Err(error) if error.kind() == ErrorKind::ReaderGone => READER_GONE,
         Err(error) => {
             output::say(&error);
-            ExitCode::from(code_of(&error))
+            code_of(&error)
         }
     }
 }
@@ -100,12 +103,12 @@ fn code_of(error: &Error) -> u8 {
 }
 
 /// Prints help as it is, and an error as one line.
-fn refuse(error: &clap::Error) -> ExitCode {
+fn refuse(error: &clap::Error) -> u8 {
     match error.kind() {
         ParseErrorKind::DisplayHelp | ParseErrorKind::DisplayVersion => {
             // A reader that has read enough is no error.
             let _printed = error.print();
-            ExitCode::SUCCESS
+            0
         }
         _ => {
             let text = error.to_string();
@@ -113,7 +116,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
                 text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
             let line = first.join(" ");
             output::say(line.strip_prefix("error: ").unwrap_or(&line));
-            ExitCode::from(OWN_ERROR)
+            OWN_ERROR
         }
     }
 }
