@@ -147,6 +147,11 @@ impl Launcher {
         Ok(Outcome::Done(line.sample))
     }
 
+    /// The static program that does nothing and succeeds.
+    pub(crate) fn least(&self) -> PathBuf {
+        self.parallel.with_file_name("guest")
+    }
+
     /// A place for a file that a command writes.
     pub(crate) fn scratch_file(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)

@@ -21,7 +21,7 @@ use crate::interrupt::Interrupt;
 use crate::need;
 use crate::workspace::Workspace;
 use place::Place;
-use rivals::Rival;
+use rivals::{Rival, Runs};
 
 /// The most of a rival's time that was promised.
 const BAR: f64 = 0.5;
@@ -119,15 +119,16 @@ fn compare(
     (program, pal): (&Path, &Path),
     interrupted: &AtomicBool,
 ) -> Result<()> {
+    let least = launcher.least().display().to_string();
     let (mut theirs, mut ours) = (Vec::new(), Vec::new());
     for round in 0..args.runs {
         if interrupted.load(Ordering::Relaxed) {
             bail!("interrupted");
         }
         let mut one = |mine: bool| -> Result<()> {
-            let (words, more) =
-                if mine { (&rival.pal[..], rival.timed.1) } else { (&rival.tool[1..], rival.timed.0) };
-            let words: Vec<&str> = words.iter().map(String::as_str).chain(more.iter().copied()).collect();
+            let words = if mine { &rival.pal[..] } else { &rival.tool[1..] };
+            let run = (rival.runs == Runs::True).then_some(least.as_str());
+            let words: Vec<&str> = words.iter().map(String::as_str).chain(run).collect();
             let sample = measure(launcher, if mine { pal } else { program }, &words)?;
             if mine {
                 ours.push(sample)

@@ -15,16 +15,24 @@ pub(super) struct Rival {
     pub(super) pal: Vec<String>,
     /// What both are given more so that their results can be read.
     pub(super) check: (&'static [&'static str], &'static [&'static str]),
-    /// What both are given more when they are measured.
-    pub(super) timed: (&'static [&'static str], &'static [&'static str]),
+    /// Whether both are to run the least of programs when they are measured: what that takes is no tool's doing.
+    pub(super) runs: Runs,
     /// How the results are read.
     pub(super) read: (Read, Read),
+}
+
+/// What a measured command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Runs {
+    /// It is no command that runs another.
+    Nothing,
+    /// The static program that succeeds at once.
+    True,
 }
 
 type Read = fn(&str) -> Result<BTreeSet<String>>;
 
 const NONE: (&[&str], &[&str]) = (&[], &[]);
-const TRUE: (&[&str], &[&str]) = (&["true"], &["true"]);
 
 /// Lists all comparisons.
 pub(super) fn all(place: &Place) -> Vec<Rival> {
@@ -33,7 +41,7 @@ pub(super) fn all(place: &Place) -> Vec<Rival> {
         tool: tool.split(' ').map(str::to_owned).collect(),
         pal: pal.split(' ').map(str::to_owned).collect(),
         check: NONE,
-        timed: NONE,
+        runs: Runs::Nothing,
         read: (words, words),
     };
     let (name, pid) = (&place.name, place.pid());
@@ -66,17 +74,23 @@ pub(super) fn all(place: &Place) -> Vec<Rival> {
         },
         Rival {
             check: net,
-            timed: TRUE,
+            runs: Runs::True,
             ..rival("ip netns exec", &format!("ip netns exec {name}"), &format!("netns exec {name}"))
         },
         Rival {
             check: (&["hostname"], &["hostname"]),
-            timed: TRUE,
-            ..rival("unshare", &format!("unshare {unshared}"), &format!("ns new {unshared} --"))
+            runs: Runs::True,
+            ..rival("unshare", "unshare --uts --ipc", "ns new --uts --ipc --")
+        },
+        // Most of it is the kernel's, which makes a network namespace.
+        Rival {
+            check: (&["hostname"], &["hostname"]),
+            runs: Runs::True,
+            ..rival("unshare (4 kinds)", &format!("unshare {unshared}"), &format!("ns new {unshared} --"))
         },
         Rival {
             check: net,
-            timed: TRUE,
+            runs: Runs::True,
             ..rival(
                 "nsenter",
                 &format!("nsenter --target {pid} --uts --ipc --net --"),
@@ -105,16 +119,23 @@ fn named(text: &str) -> Result<BTreeSet<String>> {
     Ok(rows(text)?.iter().filter_map(|row| row["name"].as_str().map(str::to_owned)).collect())
 }
 
+/// Files that nothing can be read from.
+const MUTE: [&str; 2] = ["memory.force_empty", "memory.pressure_level"];
+
 /// The names of the files that are told, without their values, which change.
 fn settings(text: &str) -> Result<BTreeSet<String>> {
     let name = |line: &str| line.split([':', '=', ' ']).next().map(str::trim).unwrap_or_default().to_owned();
-    Ok(text.lines().map(name).filter(|name| name.starts_with("memory.")).collect())
+    Ok(text
+        .lines()
+        .map(name)
+        .filter(|name| name.starts_with("memory.") && !MUTE.contains(&name.as_str()))
+        .collect())
 }
 
-/// The groups below that of the comparison, by their last names.
+/// The groups below that of the comparison, by their last names; the number of each is in brackets.
 fn names(text: &str) -> Result<BTreeSet<String>> {
-    let name = |line: &str| line.rsplit(['─', ' ']).next().unwrap_or_default().to_owned();
-    Ok(text.lines().skip(1).map(name).filter(|name| !name.is_empty()).collect())
+    let name = |line: &str| Some(line.rsplit_once('─')?.1.split(" (#").next()?.to_owned());
+    Ok(text.lines().filter_map(name).collect())
 }
 
 fn groups(text: &str) -> Result<BTreeSet<String>> {
