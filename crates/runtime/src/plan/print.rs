@@ -55,10 +55,29 @@ impl PlannedStep {
     /// The step as one line.
     #[must_use]
     pub fn line(&self) -> String {
-        match self.origin.as_str() {
+        let line = match self.origin.as_str() {
             "" => format!("{}  {}", self.side, self.what),
             origin => format!("{}  {}  # {origin}", self.side, self.what),
-        }
+        };
+        visible(&line)
+    }
+}
+
+/// Shows what would end the line or move the cursor, which a path may have, as escapes.
+fn visible(line: &str) -> String {
+    let escape = |character: char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    line.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_target_with_a_newline_stays_in_its_line() {
+        assert_eq!(super::visible("bind /src on /o\n/x\u{1b}"), "bind /src on /o\\n/x\\u{1b}");
+        assert_eq!(super::visible("tmpfs on /dev/größe"), "tmpfs on /dev/größe");
     }
 }
 
