@@ -3,8 +3,8 @@
 //     timed SECONDS RESULT PROGRAM [ARGUMENT...]
 //
 // RESULT receives one line: the wall time in nanoseconds from before the fork to after the wait, the peak resident
-// size in KiB of the largest process that was waited for (wait4(2), ru_maxrss), the wait status, and 1 if the
-// program did not end within SECONDS and was killed, else 0. The time is taken here and the program is this small because
+// size in KiB of the largest process that was waited for (wait4(2), ru_maxrss), the wait status, 1 if the
+// program did not end within SECONDS and was killed, else 0, and the CPU time of all in microseconds. The time is taken here and the program is this small because
 // ru_maxrss of a process starts at the size of the one that forked it: forked by a larger program, a small runtime
 // would be reported as large as that one.
 
@@ -67,6 +67,9 @@ int main(int argc, char **argv)
 			return EXIT_NOT_RUN;
 	int64_t end = now();
 
-	dprintf(out, "%lld %ld %d %d\n", (long long)(end - begin), usage.ru_maxrss, status, (int)hung);
+	int64_t used = ((int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
+		       usage.ru_stime.tv_usec;
+	dprintf(out, "%lld %ld %d %d %lld\n", (long long)(end - begin), usage.ru_maxrss, status, (int)hung,
+		(long long)used);
 	return 0;
 }

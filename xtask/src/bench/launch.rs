@@ -24,6 +24,8 @@ pub(crate) struct Sample {
     pub(crate) wall: Duration,
     /// The peak resident size of the largest process of its tree that was waited for, in KiB.
     pub(crate) peak_kib: u64,
+    /// The time that processors worked on it, which other work on the machine adds little to.
+    pub(crate) cpu: Duration,
 }
 
 /// How a measured command ended.
@@ -193,9 +195,10 @@ struct Line {
 
 fn parse(text: &str) -> Option<Line> {
     let fields: Vec<&str> = text.split_whitespace().collect();
-    let [nanoseconds, peak_kib, status, hung] = fields[..] else { return None };
+    let [nanoseconds, peak_kib, status, hung, used] = fields[..] else { return None };
     let wall = Duration::from_nanos(nanoseconds.parse().ok()?);
-    let sample = Sample { wall, peak_kib: peak_kib.parse().ok()? };
+    let cpu = Duration::from_micros(used.parse().ok()?);
+    let sample = Sample { wall, peak_kib: peak_kib.parse().ok()?, cpu };
     Some(Line { sample, status: ExitStatus::from_raw(status.parse().ok()?), hung: hung == "1" })
 }
 
@@ -205,11 +208,14 @@ mod tests {
 
     #[test]
     fn the_line_of_timed_is_read() {
-        let line = parse("1500000 652 256 0\n").unwrap();
-        assert_eq!(line.sample, Sample { wall: Duration::from_micros(1500), peak_kib: 652 });
+        let line = parse("1500000 652 256 0 70\n").unwrap();
+        assert_eq!(
+            line.sample,
+            Sample { wall: Duration::from_micros(1500), peak_kib: 652, cpu: Duration::from_micros(70) }
+        );
         assert_eq!(line.status.code(), Some(1));
         assert!(!line.hung);
-        assert!(parse("5000000000 652 9 1\n").unwrap().hung);
-        assert!(parse("1500000 652 0").is_none());
+        assert!(parse("5000000000 652 9 1 0\n").unwrap().hung);
+        assert!(parse("1500000 652 0 1").is_none());
     }
 }

@@ -97,7 +97,10 @@ mod tests {
     fn results(rounds: &[(Key, u64)]) -> Results {
         let mut results = Results::default();
         for &(key, millis) in rounds {
-            results.push(key, Sample { wall: Duration::from_millis(millis), peak_kib: millis });
+            results.push(
+                key,
+                Sample { wall: Duration::from_millis(millis), peak_kib: millis, cpu: Duration::ZERO },
+            );
         }
         results
     }
