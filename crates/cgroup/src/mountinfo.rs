@@ -1,6 +1,7 @@
 //! The cgroup mounts in `/proc/self/mountinfo`.
 
 use crate::{Controller, Version};
+use palisade_sys::mountinfo::unescape;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -60,30 +61,6 @@ fn parse_line(line: &[u8]) -> Option<CgroupMount> {
         }
     }
     Some(found)
-}
-
-/// Undoes the octal escapes that the kernel writes for blanks and backslashes.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&byte, tail)) = rest.split_first() {
-        let octal = tail
-            .get(..3)
-            .filter(|_| byte == b'\\')
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match octal {
-            Some(value) => {
-                out.push(value);
-                rest = &tail[3..];
-            }
-            None => {
-                out.push(byte);
-                rest = tail;
-            }
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use palisade_oci::state::Status;
 use palisade_runtime::{Container, Machine, Result, Store};
 use serde::Serialize;
 
-use crate::arguments::{Format, List};
+use crate::arguments::List;
 use crate::config::{COMMAND, IMAGE};
 use crate::end::Ended;
-use crate::output::{print, print_json};
+use crate::output::print_rows;
 use crate::table;
 
 /// A container as it is listed; the names of the fields are promised.
@@ -37,12 +37,7 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
             rows.push(row);
         }
     }
-    match verb.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            print(&table::draw(&HEADER, &rows.iter().map(cells).collect::<Vec<_>>(), table::width()))?
-        }
-    }
+    print_rows(verb.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use palisade_runtime::{Error, Result};
 
+use crate::arguments::Format;
 use crate::log::Reader;
+use crate::table;
 
 /// Prints to standard output.
 pub(crate) fn print(text: &str) -> Result<()> {
@@ -15,6 +17,21 @@ pub(crate) fn print(text: &str) -> Result<()> {
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value);
     print(&format!("{}\n", text.map_err(|error| Error::new(format!("write JSON: {error}")))?))
+}
+
+/// Prints rows, each with its cells in a table or as an object in a list of JSON.
+pub(crate) fn print_rows<R: serde::Serialize>(
+    format: Format,
+    header: &[&str],
+    rows: &[R],
+    cells: impl Fn(&R) -> Vec<String>,
+) -> Result<()> {
+    match format {
+        Format::Json => print_json(&rows),
+        Format::Table => {
+            print(&table::draw(header, &rows.iter().map(cells).collect::<Vec<_>>(), table::width()))
+        }
+    }
 }
 
 /// Prints bytes to standard output and tells whether anybody reads on.

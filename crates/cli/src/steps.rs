@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::time::Instant;
 
-use palisade_cgroup::Operation;
 use palisade_runtime::Result;
 
 use crate::arguments::Telling;
@@ -29,19 +28,26 @@ pub(crate) trait Step {
     }
 }
 
-impl Step for Operation {
-    fn shell(&self) -> Vec<String> {
-        self.shell()
-    }
+/// Takes the operations of the libraries as steps.
+macro_rules! are_steps {
+    ($($operation:ty),+) => {
+        $(impl Step for $operation {
+            fn shell(&self) -> Vec<String> {
+                self.shell()
+            }
 
-    fn perform(&self) -> Result<()> {
-        Ok(self.perform()?)
-    }
+            fn perform(&self) -> Result<()> {
+                Ok(self.perform()?)
+            }
 
-    fn undo(&self) -> Result<()> {
-        Ok(self.undo()?)
-    }
+            fn undo(&self) -> Result<()> {
+                Ok(self.undo()?)
+            }
+        })+
+    };
 }
+
+are_steps!(palisade_cgroup::Operation, palisade_namespace::PinOperation, palisade_network::Operation);
 
 /// Turns operations into steps.
 pub(crate) fn steps<O: Step + 'static>(operations: Vec<O>) -> Vec<Box<dyn Step>> {

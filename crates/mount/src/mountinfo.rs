@@ -122,22 +122,8 @@ fn text(field: &[u8]) -> String {
     unescape(field).to_string_lossy().into_owned()
 }
 
-/// Takes back the kernel's `\040`: three octal digits after a backslash.
 fn unescape(field: &[u8]) -> OsString {
-    let mut bytes = Vec::with_capacity(field.len());
-    let mut rest = field;
-    while let [byte, tail @ ..] = rest {
-        if *byte == b'\\'
-            && let [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] = tail
-        {
-            bytes.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
-            rest = after;
-        } else {
-            bytes.push(*byte);
-            rest = tail;
-        }
-    }
-    OsString::from_vec(bytes)
+    OsString::from_vec(palisade_sys::mountinfo::unescape(field))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::op::{
 };
 use crate::options::{CopyUp, Parameter};
 use crate::{Op, RootPath, Text};
+use palisade_sys::shell::quote;
 
 impl Op {
     /// Gives the command, or the commands joined by `&&`. The container's root is `rootfs` for what is done before it
@@ -268,15 +269,6 @@ fn inside(path: &RootPath) -> String {
 fn entered(path: &RootPath) -> String {
     let path = path.to_string();
     quote(&format!("/{}", path.trim_start_matches('/')))
-}
-
-/// Quotes what a shell would take apart.
-fn quote(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use palisade_sys::clone;
+use palisade_sys::shell::quote;
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 
 use crate::error::{During, Error, Result};
 use crate::name::Name;
-use crate::site::{Place, RIGHTS, enter, explained, quoted};
+use crate::site::{Place, RIGHTS, enter, explained};
 
 const SYS: &str = "/sys";
 const ETC: &str = "/etc";
@@ -86,15 +87,15 @@ fn cover(source: &PathBuf, target: &PathBuf) -> Result<()> {
 /// # Errors
 /// A directory of files for /etc that cannot be read.
 pub fn shell(name: &Name, command: &[String]) -> Result<String> {
-    let mut steps = vec![format!("mount -t sysfs {} {SYS}", quoted(name.as_str()))];
+    let mut steps = vec![format!("mount -t sysfs {} {SYS}", quote(name.as_str()))];
     steps.extend(covers(name)?.iter().map(|(source, target)| {
-        let words = [source, target].map(|path| quoted(&path.to_string_lossy()));
+        let words = [source, target].map(|path| quote(&path.to_string_lossy()));
         format!("mount --bind {}", words.join(" "))
     }));
     steps.push("exec \"$@\"".to_owned());
-    let words: Vec<String> = command.iter().map(|word| quoted(word)).collect();
-    let namespace = quoted(&name.path().to_string_lossy());
-    let inside = quoted(&steps.join(" && "));
+    let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+    let namespace = quote(&name.path().to_string_lossy());
+    let inside = quote(&steps.join(" && "));
     let words = words.join(" ");
     Ok(format!("nsenter --net={namespace} unshare --mount --propagation slave sh -c {inside} sh {words}"))
 }

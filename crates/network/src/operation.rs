@@ -2,6 +2,7 @@ use std::cell::{Cell, OnceCell};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 
+use palisade_sys::shell::quote;
 use rustix::io::Errno;
 
 use crate::address::{self, Cidr};
@@ -12,7 +13,7 @@ use crate::name::{DIRECTORY, Name};
 use crate::names;
 use crate::nsid::{self, WantedId};
 use crate::route::{self, Way};
-use crate::site::{Place, Site, quoted};
+use crate::site::{Place, Site};
 
 /// One thing that is done about a network namespace or in one.
 #[derive(Debug)]
@@ -84,8 +85,8 @@ impl Operation {
     #[must_use]
     pub fn shell(&self) -> Vec<String> {
         match self {
-            Self::Add(name) => vec![format!("ip netns add {}", quoted(name.as_str()))],
-            Self::Delete(name) => vec![format!("ip netns delete {}", quoted(name.as_str()))],
+            Self::Add(name) => vec![format!("ip netns add {}", quote(name.as_str()))],
+            Self::Delete(name) => vec![format!("ip netns delete {}", quote(name.as_str()))],
             Self::Attach(name, site) => attach_shell(name, site.place()),
             Self::SetId(site, id) => {
                 let id = match id {
@@ -248,12 +249,12 @@ fn set_id(site: &Site, id: WantedId) -> Result<()> {
 }
 
 fn attach_shell(name: &Name, place: &Place) -> Vec<String> {
-    let target = quoted(name.as_str());
+    let target = quote(name.as_str());
     match place {
         Place::Own => vec![format!("ip netns attach {target} $$")],
         Place::Process(pid) => vec![format!("ip netns attach {target} {}", pid.as_raw_nonzero())],
         Place::Name(other) => {
-            let [from, to] = [other, name].map(|name| quoted(&format!("{DIRECTORY}/{name}")));
+            let [from, to] = [other, name].map(|name| quote(&format!("{DIRECTORY}/{name}")));
             vec![format!("touch {to} && mount --bind {from} {to}")]
         }
     }

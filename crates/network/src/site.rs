@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use palisade_namespace::{Handle, Kind, Target};
 use palisade_sys::clone;
+use palisade_sys::shell::quote;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
@@ -82,7 +83,7 @@ impl Site {
     pub(crate) fn ip(&self) -> String {
         match &self.place {
             Place::Own => "ip".to_owned(),
-            Place::Name(name) => format!("ip -n {}", quoted(name.as_str())),
+            Place::Name(name) => format!("ip -n {}", quote(name.as_str())),
             Place::Process(pid) => format!("nsenter --net=/proc/{}/ns/net ip", pid.as_raw_nonzero()),
         }
     }
@@ -91,7 +92,7 @@ impl Site {
     pub(crate) fn word(&self) -> String {
         match &self.place {
             Place::Own => "$$".to_owned(),
-            Place::Name(name) => quoted(name.as_str()),
+            Place::Name(name) => quote(name.as_str()),
             Place::Process(pid) => pid.as_raw_nonzero().to_string(),
         }
     }
@@ -183,15 +184,6 @@ fn within<T>(target: &Handle, work: impl FnOnce() -> T) -> Result<T> {
 
 pub(crate) fn enter(namespace: BorrowedFd<'_>) -> std::result::Result<(), Errno> {
     clone::setns(namespace, clone::CLONE_NEWNET)
-}
-
-/// Quotes a word for a shell, where it has to be.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_alphanumeric() || "-_./:%@+,=".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -4,10 +4,8 @@ use palisade_cgroup::{Census, Controller, Hierarchy, Home, Layout, Membership, P
 use palisade_runtime::Result;
 use serde::Serialize;
 
-use crate::arguments::Format;
 use crate::arguments::cgroup::Layout as Verb;
-use crate::output::{print, print_json};
-use crate::table;
+use crate::output::print_rows;
 
 /// A controller, or a hierarchy without one, and its home; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -47,17 +45,11 @@ pub(crate) fn show(verb: &Verb) -> Result<u8> {
     for hierarchy in bare {
         rows.push(bare_row(&layout, hierarchy, &own)?);
     }
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table if verb.explain => {
-            let cells: Vec<_> =
-                rows.iter().map(|row| vec![what(row), row.home.to_owned(), row.why.clone()]).collect();
-            print(&table::draw(&["CONTROLLER", "HOME", "WHY"], &cells, table::width()))?;
-        }
-        Format::Table => {
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&HEADER, &cells, table::width()))?;
-        }
+    match verb.explain {
+        true => print_rows(verb.printing.format, &["CONTROLLER", "HOME", "WHY"], &rows, |row| {
+            vec![what(row), row.home.to_owned(), row.why.clone()]
+        })?,
+        false => print_rows(verb.printing.format, &HEADER, &rows, cells)?,
     }
     Ok(0)
 }

@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use crate::arguments::Format;
 use crate::arguments::cgroup::Of;
-use crate::output::{print, print_json};
-use crate::table;
+use crate::output::print_rows;
 
 /// The group of a process in one hierarchy; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -38,13 +37,7 @@ pub(crate) fn show(verb: &Of, store: &Store) -> Result<u8> {
             Membership::of(pid)?.into_iter().map(|home| row(pid.as_raw_nonzero().get(), home, &layout)),
         );
     }
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&HEADER, &cells, table::width()))?;
-        }
-    }
+    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

@@ -3,10 +3,8 @@
 use palisade_runtime::Result;
 use serde::Serialize;
 
-use crate::arguments::Format;
 use crate::arguments::netns::List;
-use crate::output::{print, print_json};
-use crate::table;
+use crate::output::print_rows;
 
 /// A name; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -19,13 +17,9 @@ struct Row {
 
 pub(crate) fn list(verb: &List) -> Result<u8> {
     let rows = palisade_network::list()?.into_iter().map(|named| Row { name: named.name, nsid: named.nsid });
-    match verb.printing.format {
-        Format::Json => print_json(&rows.collect::<Vec<_>>())?,
-        Format::Table => {
-            let number = |nsid: Option<i32>| nsid.map_or_else(|| "-".to_owned(), |nsid| nsid.to_string());
-            let cells: Vec<_> = rows.map(|row| vec![row.name, number(row.nsid)]).collect();
-            print(&table::draw(&["NAME", "NSID"], &cells, table::width()))?;
-        }
-    }
+    let number = |nsid: Option<i32>| nsid.map_or_else(|| "-".to_owned(), |nsid| nsid.to_string());
+    print_rows(verb.printing.format, &["NAME", "NSID"], &rows.collect::<Vec<_>>(), |row| {
+        vec![row.name.clone(), number(row.nsid)]
+    })?;
     Ok(0)
 }

@@ -15,7 +15,7 @@ use rustix::process::Pid;
 use crate::arguments::Telling;
 use crate::arguments::netns::Verb;
 use crate::flags::NetnsName;
-use crate::steps::{Step, carry_out, steps};
+use crate::steps::{carry_out, steps};
 
 /// The word for the machine's first network namespace.
 const HOST: &str = "host";
@@ -33,20 +33,6 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
         Verb::Attach(verb) => change::attach(verb, store),
         Verb::Move(verb) => transfer::transfer(verb, store),
         Verb::Connect(verb) => connect::connect(verb, store),
-    }
-}
-
-impl Step for Operation {
-    fn shell(&self) -> Vec<String> {
-        self.shell()
-    }
-
-    fn perform(&self) -> Result<()> {
-        Ok(self.perform()?)
-    }
-
-    fn undo(&self) -> Result<()> {
-        Ok(self.undo()?)
     }
 }
 

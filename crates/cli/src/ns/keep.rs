@@ -15,20 +15,6 @@ pub(super) fn directory(store: &Store) -> PathBuf {
     store.root().join("@ns")
 }
 
-impl Step for PinOperation {
-    fn shell(&self) -> Vec<String> {
-        self.shell()
-    }
-
-    fn perform(&self) -> Result<()> {
-        Ok(self.perform()?)
-    }
-
-    fn undo(&self) -> Result<()> {
-        Ok(self.undo()?)
-    }
-}
-
 pub(crate) fn pin(verb: &Pin, store: &Store) -> Result<u8> {
     let pid = verb.process.pid(store)?.as_raw_nonzero().get().unsigned_abs();
     let kinds = match verb.kinds.kinds() {

@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use super::kinds::every;
 use super::people::{People, command_of, user_of};
-use crate::arguments::Format;
 use crate::arguments::ns::List;
-use crate::output::{print, print_json, say};
-use crate::table;
+use crate::output::{print_rows, say};
 
 /// From how many processes on their descriptors are looked through on request alone: it would take longer than all
 /// the rest.
@@ -74,13 +72,7 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
         found.namespaces.retain(|one| own.contains(&one.number));
     }
     let rows = rows(&found.namespaces);
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&HEADER, &cells, table::width()))?;
-        }
-    }
+    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

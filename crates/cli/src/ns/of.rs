@@ -4,10 +4,8 @@ use palisade_namespace::{Kind, Target, number_of, open};
 use palisade_runtime::{Result, Store};
 use serde::Serialize;
 
-use crate::arguments::Format;
 use crate::arguments::ns::Of;
-use crate::output::{print, print_json};
-use crate::table;
+use crate::output::print_rows;
 
 /// A namespace of a process; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -33,13 +31,7 @@ pub(crate) fn show(verb: &Of, store: &Store) -> Result<u8> {
     }
     // There is none before the first child in a pid namespace that was made for children.
     rows.extend(later.into_iter().filter_map(|(kind, name)| row(pid, kind, name).ok()));
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&["TYPE", "NUMBER", "OWNER", "OWN"], &cells, table::width()))?;
-        }
-    }
+    print_rows(verb.printing.format, &["TYPE", "NUMBER", "OWNER", "OWN"], &rows, cells)?;
     Ok(0)
 }
 

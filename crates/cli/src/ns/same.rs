@@ -4,10 +4,8 @@ use palisade_namespace::{Kind, number_of};
 use palisade_runtime::{Result, Store};
 use serde::Serialize;
 
-use crate::arguments::Format;
 use crate::arguments::ns::Same;
-use crate::output::{print, print_json};
-use crate::table;
+use crate::output::print_rows;
 
 /// A kind; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -29,16 +27,9 @@ pub(crate) fn compare(verb: &Same, store: &Store) -> Result<u8> {
         pids.push(std::process::id());
     }
     let rows = Kind::ALL.into_iter().map(|kind| row(&pids, kind)).collect::<Result<Vec<_>>>()?;
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            let numbers: Vec<String> = pids.iter().map(|pid| format!("OF {pid}")).collect();
-            let header: Vec<&str> =
-                ["TYPE", "SAME"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&header, &cells, table::width()))?;
-        }
-    }
+    let numbers: Vec<String> = pids.iter().map(|pid| format!("OF {pid}")).collect();
+    let header: Vec<&str> = ["TYPE", "SAME"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
+    print_rows(verb.printing.format, &header, &rows, cells)?;
     Ok(u8::from(rows.iter().any(|row| !row.same)))
 }
 

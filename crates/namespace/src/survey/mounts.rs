@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use palisade_sys::mountinfo::unescape;
+
 use super::Keeper;
 use super::table::{Table, parse};
 use crate::{Error, Kind};
@@ -51,22 +53,6 @@ fn read(line: &[u8]) -> Option<(&[u8], PathBuf)> {
     let target = fields.next()?;
     let mut after = fields.skip_while(|field| *field != b"-");
     (after.nth(1)? == b"nsfs").then(|| (root, PathBuf::from(OsString::from_vec(unescape(target)))))
-}
-
-/// Takes back the kernel's `\040`: three octal digits after a backslash.
-fn unescape(mut field: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(field.len());
-    while let [byte, rest @ ..] = field {
-        field = rest;
-        match (byte, rest) {
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
-                bytes.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
-                field = after;
-            }
-            _ => bytes.push(*byte),
-        }
-    }
-    bytes
 }
 
 #[cfg(test)]

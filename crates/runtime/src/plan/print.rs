@@ -72,15 +72,6 @@ fn visible(line: &str) -> String {
     line.chars().map(escape).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_target_with_a_newline_stays_in_its_line() {
-        assert_eq!(super::visible("bind /src on /o\n/x\u{1b}"), "bind /src on /o\\n/x\\u{1b}");
-        assert_eq!(super::visible("tmpfs on /dev/größe"), "tmpfs on /dev/größe");
-    }
-}
-
 impl Plan {
     /// Lists all steps, those of the host before the clone first.
     #[must_use]
@@ -350,5 +341,14 @@ impl fmt::Display for Policy<'_> {
             }
         }
         if flags != 0 { write!(f, " flags {flags:#x}") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_target_with_a_newline_stays_in_its_line() {
+        assert_eq!(super::visible("bind /src on /o\n/x\u{1b}"), "bind /src on /o\\n/x\\u{1b}");
+        assert_eq!(super::visible("tmpfs on /dev/größe"), "tmpfs on /dev/größe");
     }
 }

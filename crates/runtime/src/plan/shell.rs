@@ -203,10 +203,7 @@ fn plus(mask: u64) -> String {
 }
 
 fn quote(text: &Text) -> String {
-    let text = text.to_string();
-    let plain =
-        !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c));
-    if plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    palisade_sys::shell::quote(&text.to_string())
 }
 
 fn options(kinds: Kinds) -> String {

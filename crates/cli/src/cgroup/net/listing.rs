@@ -6,12 +6,10 @@ use palisade_runtime::{Error, Result, Store};
 use serde::Serialize;
 
 use super::shell;
-use crate::arguments::Format;
 use crate::arguments::cgroup::net::{List, RemoveRules};
 use crate::flags::RuleName;
-use crate::output::{print, print_json};
+use crate::output::print_rows;
 use crate::steps::{Step, carry_out};
-use crate::table;
 
 /// A rule; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -40,13 +38,7 @@ const HEADER: [&str; 6] = ["RULE", "GROUP", "MATCH", "ACTION", "PACKETS", "BYTES
 
 pub(super) fn list(verb: &List) -> Result<u8> {
     let rows: Vec<Row> = packets::list()?.into_iter().map(row).collect();
-    match verb.printing.format {
-        Format::Json => print_json(&rows)?,
-        Format::Table => {
-            let cells: Vec<_> = rows.iter().map(cells).collect();
-            print(&table::draw(&HEADER, &cells, table::width()))?;
-        }
-    }
+    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 
