@@ -45,12 +45,23 @@ enum Depth {
 /// Lists the program, its verbs, and the verbs of those that are families.
 fn commands(program: &Command) -> Vec<(&Command, Depth)> {
     let mut found = vec![(program, Depth::ProgramOrVerb)];
-    for verb in program.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+    for verb in shown(program) {
         found.push((verb, Depth::ProgramOrVerb));
-        let below = verb.get_subcommands().filter(|verb| !verb.is_hide_set());
-        found.extend(below.map(|verb| (verb, Depth::VerbOfFamily)));
+        below(verb, &mut found);
     }
     found
+}
+
+/// Adds the verbs of a family, and those of verbs that are families themselves.
+fn below<'a>(family: &'a Command, found: &mut Vec<(&'a Command, Depth)>) {
+    for verb in shown(family) {
+        found.push((verb, Depth::VerbOfFamily));
+        below(verb, found);
+    }
+}
+
+fn shown(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|verb| !verb.is_hide_set())
 }
 
 fn page(command: &Command, depth: Depth, section: &'static str, root: &Path) -> Result<Page> {
