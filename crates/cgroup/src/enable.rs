@@ -26,7 +26,7 @@ impl Operation {
         reach: Reach,
         leaf: Option<&str>,
     ) -> Result<Vec<Self>, Error> {
-        let place = in_tree(layout, path, controllers)?;
+        let place = in_tree(layout, path, controllers, "enable")?;
         let mut operations = Vec::new();
         if reach == Reach::Parents {
             operations.extend(place.above().iter().filter_map(|above| Self::enable(above, controllers)));
@@ -55,7 +55,7 @@ impl Operation {
         path: &GroupPath,
         controllers: &[Controller],
     ) -> Result<Vec<Self>, Error> {
-        let place = in_tree(layout, path, controllers)?;
+        let place = in_tree(layout, path, controllers, "disable")?;
         let enabled = place.read("cgroup.subtree_control")?;
         let names = controllers.iter().map(ToString::to_string);
         let names: Vec<String> = names.filter(|name| enabled.split_whitespace().any(|e| e == name)).collect();
@@ -72,8 +72,13 @@ impl Operation {
 }
 
 /// Finds the group in the v2 tree, which has to have all of these controllers.
-fn in_tree(layout: &Layout, path: &GroupPath, controllers: &[Controller]) -> Result<Place, Error> {
-    let unsupported = |name: &str, cause: &str| Error::text("enable", name, cause, ErrorKind::Unsupported);
+fn in_tree(
+    layout: &Layout,
+    path: &GroupPath,
+    controllers: &[Controller],
+    deed: &str,
+) -> Result<Place, Error> {
+    let unsupported = |name: &str, cause: &str| Error::text(deed, name, cause, ErrorKind::Unsupported);
     for controller in controllers {
         let name = controller.name(Version::V2);
         match layout.hierarchy(*controller) {

@@ -1,6 +1,6 @@
 //! The error of this crate: operation, object, cause and a hint.
 
-use crate::{Knob, Refusal};
+use crate::{GroupPath, Knob, Refusal};
 use rustix::io::Errno;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -96,6 +96,10 @@ impl Error {
         let cause = "no cgroup hierarchy is mounted";
         Self::text("look for cgroups in", "/proc/self/mountinfo", cause, ErrorKind::Unsupported)
             .with_hint("mount -t cgroup2 none /sys/fs/cgroup")
+    }
+
+    pub(crate) fn no_group(path: &GroupPath) -> Self {
+        Self::call("open cgroup", path.as_str(), Errno::NOENT).with_hint("there is no such group")
     }
 
     pub(crate) fn refused(path: impl Into<PathBuf>, refusals: &[Refusal]) -> Self {

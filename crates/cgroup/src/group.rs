@@ -51,8 +51,7 @@ impl Group {
             place.take_if(|directory| !is_there(&group.anchor, directory));
         }
         if group.places.iter().all(Option::is_none) {
-            let errno = Errno::NOENT;
-            return Err(Error::call("open cgroup", path.as_str(), errno).with_kind(ErrorKind::NotFound));
+            return Err(Error::no_group(path));
         }
         Ok(group)
     }

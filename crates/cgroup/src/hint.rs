@@ -41,6 +41,9 @@ pub(crate) fn for_write(place: &Place, name: &str, value: &str, errno: Errno) ->
         (Errno::OPNOTSUPP, "memory.kmem.limit_in_bytes") => {
             "kernels from 5.16 on have no kernel memory limit"
         }
+        (Errno::INVAL, _) if takes_device(name) && !begins_with_device(value) => {
+            "a device is named by its numbers, MAJOR:MINOR, which lsblk shows"
+        }
         (Errno::INVAL, "devices.allow" | "devices.deny") => {
             "groups below keep it from being reset, or not a rule"
         }
@@ -49,6 +52,18 @@ pub(crate) fn for_write(place: &Place, name: &str, value: &str, errno: Errno) ->
         _ => return None,
     };
     Some(text.to_owned())
+}
+
+fn takes_device(name: &str) -> bool {
+    let is_weight = matches!(name, "io.weight" | "io.bfq.weight" | "blkio.weight" | "blkio.bfq.weight");
+    (name.starts_with("io.") || name.starts_with("blkio.")) && !is_weight
+}
+
+fn begins_with_device(value: &str) -> bool {
+    let first = value.split_whitespace().next().unwrap_or_default();
+    first
+        .split_once(':')
+        .is_some_and(|(major, minor)| [major, minor].iter().all(|number| number.parse::<u32>().is_ok()))
 }
 
 /// Explains why a file could not be opened.
@@ -102,7 +117,7 @@ fn denied(place: &Place, name: &str) -> String {
 /// Finds out why a file is not there: the group, the controller in a group above, or the kernel.
 fn missing(place: &Place, name: &str) -> String {
     if place.read_raw("cgroup.procs") == Err(Errno::NOENT) {
-        return "the group is gone".to_owned();
+        return "there is no such group".to_owned();
     }
     let prefix = name.split('.').next().unwrap_or(name);
     if place.version == Version::V2 && Controller::from_name(prefix).is_some() {
@@ -155,5 +170,24 @@ pub(crate) fn crowd(first: impl std::fmt::Display, count: usize) -> String {
     match count {
         1 => format!("process {first}"),
         _ => format!("{count} processes, {first} the first of them"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_named_by_numbers() {
+        for (name, value, is_wrong) in [
+            ("io.max", "vda wbps=1", true),
+            ("io.max", "254:0 wbps=1", false),
+            ("blkio.throttle.write_bps_device", "/dev/vda 7", true),
+            ("blkio.throttle.write_bps_device", "8:x 7", true),
+            ("io.weight", "luck", false),
+            ("memory.max", "luck", false),
+        ] {
+            assert_eq!(takes_device(name) && !begins_with_device(value), is_wrong, "{name} {value}");
+        }
     }
 }

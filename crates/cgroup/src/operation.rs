@@ -6,6 +6,7 @@ use crate::mount::{mount, unmount};
 use crate::recipe::quote;
 use crate::{DeviceChange, Error, Place, hint, rules};
 use rustix::fs::{AtFlags, CWD, Gid, Uid};
+use rustix::io::Errno;
 use rustix::process::Pid;
 use std::path::{Path, PathBuf};
 
@@ -201,6 +202,12 @@ fn remove_point(point: &Path) -> Result<(), Error> {
 fn chown(place: &Place, file: &str, owner: Owner) -> Result<(), Error> {
     let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));
     let path = place.file(file);
-    rustix::fs::chownat(CWD, &path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-        .map_err(|errno| Error::call(format!("chown to {}:{}", owner.uid, owner.gid), path, errno))
+    rustix::fs::chownat(CWD, &path, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| {
+        let error = Error::call(format!("chown to {}:{}", owner.uid, owner.gid), path, errno);
+        match errno {
+            Errno::PERM => error.with_hint("groups are given to users by root: it takes CAP_CHOWN"),
+            Errno::NOENT if !place.exists() => error.with_hint("there is no such group"),
+            _ => error,
+        }
+    })
 }

@@ -118,7 +118,7 @@ fn top_without_a_terminal_says_what_to_do() {
     let said = top(&case, &[]).run().failed(125);
     assert!(said.stderr.starts_with("pal: standard output is no terminal (--once "), "{said}");
     let said = top(&case, &["/no/such/group", "--once"]).run().failed(125);
-    assert_eq!(said.stderr, "pal: open cgroup /no/such/group: ENOENT\n");
+    assert_eq!(said.stderr, "pal: open cgroup /no/such/group: ENOENT (there is no such group)\n");
     for (bad, word) in [("/a/../b", ".."), ("--interval=0", "0.1"), ("--format=xml", "openmetrics")] {
         let said = top(&case, &["--once", bad]).run().failed(125);
         assert!(said.stderr.contains(word) && said.stderr.lines().count() == 1, "{said}");

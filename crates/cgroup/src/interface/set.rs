@@ -5,6 +5,9 @@ use super::order::in_order;
 use super::{Amount, Entries, Entry, Key, Place as Position, Property, Purpose, Slot, Unit, size};
 use crate::{Error, ErrorKind, GroupPath, Layout, Limit, Operation, Place, convert};
 
+/// Files that take processes and threads, and have no value that could be put back.
+const MEMBERS: [&str; 3] = ["cgroup.procs", "cgroup.threads", "tasks"];
+
 /// A value for a property, as a person types both.
 #[derive(Clone, Debug)]
 pub struct Assignment {
@@ -61,6 +64,10 @@ impl Key {
 impl Assignment {
     fn plan(&self, place: &Place, pending: &mut Vec<Pending>) -> Result<(), Error> {
         if let Some(file) = self.key.native(place) {
+            if MEMBERS.contains(&file.as_str()) {
+                let error = Error::text("set", file, "it moves processes", ErrorKind::Refused);
+                return Err(error.with_hint("pal cgroup attach GROUP PID"));
+            }
             return self.plan_native(place, file, pending);
         }
         let mut found = false;

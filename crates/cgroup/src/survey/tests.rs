@@ -69,7 +69,7 @@ fn a_walk_begins_where_it_is_told_to() {
     assert_eq!(places.iter().map(Place::path).collect::<Vec<_>>(), ["/a", "/a/x"]);
     assert_eq!(places.iter().map(Place::name).collect::<Vec<_>>(), ["a", "x"]);
     let error = survey.walk(&GroupPath::new("/none").unwrap()).unwrap_err();
-    assert_eq!(error.to_string(), "open cgroup /none: ENOENT");
+    assert_eq!(error.to_string(), "open cgroup /none: ENOENT (there is no such group)");
 }
 
 #[test]

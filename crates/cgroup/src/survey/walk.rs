@@ -1,7 +1,7 @@
 //! The groups that are there.
 
 use super::Survey;
-use crate::{Error, ErrorKind, GroupPath};
+use crate::{Error, GroupPath};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir};
 use rustix::io::Errno;
@@ -49,7 +49,7 @@ impl Survey {
     /// A group whose name is not UTF-8 is passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if no hierarchy has `top`.
+    /// [`crate::ErrorKind::NotFound`] if no hierarchy has `top`.
     pub fn walk(&self, top: &GroupPath) -> Result<Vec<Place>, Error> {
         let mut found = Vec::new();
         self.walk_into(top, &mut found)?;
@@ -69,8 +69,7 @@ impl Survey {
             }
         }
         if present == 0 {
-            let error = Error::call("open cgroup", top.as_str(), Errno::NOENT);
-            return Err(error.with_kind(ErrorKind::NotFound));
+            return Err(Error::no_group(top));
         }
         let first = Place { path: top.as_str().to_owned(), present, parent: None, depth: 0 };
         let mut pending = vec![first];

@@ -6,9 +6,10 @@ mod processes;
 mod relations;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{Error, Kind, Kinds};
+use rustix::io::Errno;
 
 /// What a survey looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +132,18 @@ pub fn survey(scope: Scope) -> Result<Survey, Error> {
 /// ENOENT for a process or a kind that is not there, EACCES for a process that the caller may not trace.
 pub fn number_of(pid: u32, name: &str) -> Result<u64, Error> {
     let path = format!("/proc/{pid}/ns/{name}");
-    let link = rustix::fs::readlink(path.as_str(), Vec::new())
-        .map_err(|errno| Error::system(format!("readlink {path}"), errno))?;
+    let link = rustix::fs::readlink(path.as_str(), Vec::new()).map_err(|errno| {
+        let error = Error::system(format!("readlink {path}"), errno);
+        match errno {
+            Errno::NOENT | Errno::SRCH if !Path::new(&format!("/proc/{pid}")).exists() => {
+                error.hint("there is no such process")
+            }
+            Errno::ACCESS | Errno::PERM => {
+                error.hint("its namespaces are shown to its own user, and to CAP_SYS_PTRACE")
+            }
+            _ => error,
+        }
+    })?;
     table::parse(link.as_bytes())
         .map(|(_, number)| number)
         .ok_or_else(|| Error::rule(format!("readlink {path}"), "it is no namespace"))
