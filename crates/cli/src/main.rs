@@ -16,18 +16,19 @@ mod list;
 mod log;
 mod machine;
 mod manage;
+mod mistake;
 mod name;
 mod netns;
 mod ns;
 mod output;
 mod plain;
 mod run;
+mod spinner;
 mod steps;
 mod table;
 mod target;
 mod user;
 
-use clap::error::ErrorKind as ParseErrorKind;
 use clap::{CommandFactory, Parser};
 use palisade_runtime::{Error, ErrorKind, Result, Store};
 
@@ -55,7 +56,7 @@ fn start() -> u8 {
     }
     let arguments = match read_plain().map_or_else(Arguments::try_parse, Ok) {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
+        Err(error) => return mistake::refuse(&error),
     };
     match dispatch(&arguments) {
         Ok(code) => code,
@@ -99,24 +100,5 @@ fn code_of(error: &Error) -> u8 {
         ErrorKind::ProgramMissing => 127,
         ErrorKind::ProgramNotExecutable => 126,
         _ => OWN_ERROR,
-    }
-}
-
-/// Prints help as it is, and an error as one line.
-fn refuse(error: &clap::Error) -> u8 {
-    match error.kind() {
-        ParseErrorKind::DisplayHelp | ParseErrorKind::DisplayVersion => {
-            // A reader that has read enough is no error.
-            let _printed = error.print();
-            0
-        }
-        _ => {
-            let text = error.to_string();
-            let first: Vec<&str> =
-                text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
-            let line = first.join(" ");
-            output::say(line.strip_prefix("error: ").unwrap_or(&line));
-            OWN_ERROR
-        }
     }
 }

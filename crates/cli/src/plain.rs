@@ -16,16 +16,17 @@ pub(crate) fn read(words: &[&str]) -> Option<Arguments> {
         return Some(Arguments { root: None, verb: Some(verb) });
     }
     let verb = match words {
-        ["netns", "list"] => NetnsVerb::List(List { printing: Printing { format: Format::Table } }),
+        ["netns", "list"] => {
+            NetnsVerb::List(List { printing: Printing { format: Format::Table }, telling: Telling::QUIET })
+        }
         ["netns", "exec", words @ ..] => {
             let (name, rest) = words.split_first()?;
             let program = rest.first()?;
             if [name, program].iter().any(|word| word.starts_with('-')) {
                 return None;
             }
-            let telling = Telling { explain: false, dry_run: false };
             let words = words.iter().map(|word| (*word).to_owned()).collect();
-            NetnsVerb::Exec(Exec { words, all: false, telling })
+            NetnsVerb::Exec(Exec { words, all: false, telling: Telling::QUIET })
         }
         _ => return None,
     };

@@ -7,6 +7,7 @@ use palisade_runtime::Result;
 
 use crate::arguments::Telling;
 use crate::output::{print, say};
+use crate::spinner::Spinner;
 
 /// One thing that is done to the machine.
 pub(crate) trait Step {
@@ -19,6 +20,11 @@ pub(crate) trait Step {
     /// What the kernel refuses, with the reason where that is known.
     fn perform(&self) -> Result<()>;
 
+    /// Tells whether it may take its time, in which a thread does no harm.
+    fn may_wait(&self) -> bool {
+        false
+    }
+
     /// Takes back what was done, as a later step failed. Without a way back there is nothing to do.
     ///
     /// # Errors
@@ -30,7 +36,7 @@ pub(crate) trait Step {
 
 /// Takes the operations of the libraries as steps.
 macro_rules! are_steps {
-    ($($operation:ty),+) => {
+    ($($operation:ty: $may_wait:literal),+) => {
         $(impl Step for $operation {
             fn shell(&self) -> Vec<String> {
                 self.shell()
@@ -40,6 +46,10 @@ macro_rules! are_steps {
                 Ok(self.perform()?)
             }
 
+            fn may_wait(&self) -> bool {
+                $may_wait
+            }
+
             fn undo(&self) -> Result<()> {
                 Ok(self.undo()?)
             }
@@ -47,7 +57,12 @@ macro_rules! are_steps {
     };
 }
 
-are_steps!(palisade_cgroup::Operation, palisade_namespace::PinOperation, palisade_network::Operation);
+// The others enter namespaces, for which a process has to be alone.
+are_steps!(
+    palisade_cgroup::Operation: true,
+    palisade_namespace::PinOperation: false,
+    palisade_network::Operation: false
+);
 
 /// Turns operations into steps.
 pub(crate) fn steps<O: Step + 'static>(operations: Vec<O>) -> Vec<Box<dyn Step>> {
@@ -63,17 +78,54 @@ pub(crate) fn carry_out(steps: &[Box<dyn Step + '_>], telling: Telling) -> Resul
         let lines = steps.iter().flat_map(|step| step.shell());
         return print(&lines.map(|line| line + "\n").collect::<String>());
     }
+    let may_wait = !steps.is_empty() && steps.iter().all(|step| step.may_wait());
+    let spinner = if may_wait { Spinner::begin("") } else { None };
     for (index, step) in steps.iter().enumerate() {
+        if let Some(spinner) = &spinner {
+            spinner.tell(progress(index, steps));
+        }
         let begun = Instant::now();
         if let Err(error) = step.perform() {
+            drop(spinner);
             steps[..index].iter().rev().filter_map(|done| done.undo().err()).for_each(say);
             return Err(error);
         }
         if telling.explain {
+            spinner.iter().for_each(Spinner::wipe);
             explain(&step.shell(), begun.elapsed().as_secs_f64() * 1000.0);
         }
     }
     Ok(())
+}
+
+/// Says what is done, and how much of it there is.
+fn progress(index: usize, steps: &[Box<dyn Step + '_>]) -> String {
+    let shell = steps[index].shell().into_iter().next().unwrap_or_default();
+    match steps.len() {
+        1 => shell,
+        count => format!("{} of {count}: {shell}", index + 1),
+    }
+}
+
+/// Looks at the machine without a change to it; tells the shell commands that show the same, or only those.
+///
+/// # Errors
+/// What cannot be seen.
+pub(crate) fn look(
+    telling: Telling,
+    shell: impl FnOnce() -> Result<Vec<String>>,
+    show: impl FnOnce() -> Result<u8>,
+) -> Result<u8> {
+    if telling.dry_run {
+        let lines = shell()?;
+        return print(&lines.into_iter().map(|line| line + "\n").collect::<String>()).map(|()| 0);
+    }
+    let begun = Instant::now();
+    let code = show()?;
+    if telling.explain {
+        explain(&shell()?, begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok(code)
 }
 
 /// Tells a step that was done.

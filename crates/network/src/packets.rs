@@ -186,6 +186,12 @@ pub fn list() -> Result<Vec<Listed>> {
     Ok(listing::rules(&answer))
 }
 
+/// Returns the command of nft that shows what [`list`] reads.
+#[must_use]
+pub fn listing() -> String {
+    format!("list table inet {TABLE}")
+}
+
 /// Returns the commands of nft that remove rules, and the table where they are all that there is.
 #[must_use]
 pub fn removal(rules: &[Listed], all: &[Listed]) -> Vec<String> {

@@ -406,6 +406,10 @@ fn what_is_saved_is_set_again() {
     ground.set(&["memory.max=max", "memory-swap-max=max"]).succeeded();
     let said = apply(&["--dry-run"]).succeeded();
     assert!(said.stdout.contains("memory-max") && said.stdout.contains("echo 67108864 > "), "{said}");
+    let said = apply(&["--dry-run", "--format", "json"]).succeeded();
+    let rows: serde_json::Value = serde_json::from_str(&said.stdout).expect("JSON and nothing else");
+    assert_eq!(rows[0]["property"], "memory-max", "{said}");
+    assert_eq!((&rows[0]["now"], &rows[0]["new"]), (&"max".into(), &"67108864".into()), "{said}");
     assert_eq!(ground.get("memory-max"), "max", "nothing is done");
     let said = apply(&[]).succeeded();
     assert!(said.stdout.contains("67108864") && !said.stdout.contains("pids-max"), "{said}");
@@ -415,6 +419,15 @@ fn what_is_saved_is_set_again() {
     let again = ground.pal("save").args(["-r", &copy]).run().succeeded().stdout;
     assert_eq!(again.replace(&copy, ground.name()), saved, "{first}");
     ground.pal("rm").args(["-r", &copy]).run().succeeded();
+}
+
+#[test]
+fn what_is_no_value_is_refused_with_the_way_to_do_it() {
+    let case = case!();
+    let Some(ground) = Ground::new(&case, &["pids"]) else { skip!(case, "no cgroup") };
+    let said = ground.set(&[&format!("cgroup.procs={}", std::process::id())]).failed(125);
+    assert!(said.stderr.contains("it moves processes (pal cgroup attach GROUP PID)"), "{said}");
+    assert_eq!(ground.read("pids", "cgroup.procs"), "");
 }
 
 #[test]

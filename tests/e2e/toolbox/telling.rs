@@ -15,19 +15,69 @@ fn verbs(case: &Case, family: &str) -> Vec<String> {
 }
 
 #[test]
-fn e7_every_verb_of_the_toolbox_explains_itself_or_prints_json() {
+fn e7_every_verb_of_the_toolbox_explains_itself() {
     let case = case!();
     for family in ["cgroup", "ns", "netns"] {
         let verbs = verbs(&case, family);
         assert!(verbs.len() > 3, "{family}: {verbs:?}");
         for verb in verbs {
             let help = case.pal().args([family, verb.as_str(), "--help"]).run().succeeded().stdout;
-            let does = help.contains("--explain") && help.contains("--dry-run");
-            // What is saved is TOML, as it is to be applied again.
-            let prints = help.contains("--format") || verb == "save";
-            assert!(does || prints, "pal {family} {verb}: {help}");
+            let tells = help.contains("--explain") && help.contains("--dry-run");
+            // What is at the terminal all the time, and what explains the machine and not itself.
+            let is_other = ["top", "layout"].contains(&verb.as_str()) && help.contains("--format");
+            assert!(tells || is_other, "pal {family} {verb}: {help}");
         }
     }
+}
+
+#[test]
+fn e7_what_a_verb_looks_at_is_told_as_commands_that_work() {
+    let case = case!();
+    let own = std::process::id().to_string();
+    for words in [
+        &["cgroup", "tree", "/", "--depth", "0"][..],
+        &["cgroup", "of", &own],
+        &["cgroup", "procs", "/"],
+        &["ns", "of", &own],
+        &["ns", "same", &own],
+    ] {
+        let said = case.pal().args(words).arg("--dry-run").run().succeeded();
+        assert!(!said.stdout.is_empty() && said.stderr.is_empty(), "{said}");
+        let shell = case.program("/bin/sh").args(["-e", "-c", &said.stdout]).run().succeeded();
+        assert!(!shell.stdout.is_empty(), "{said}{shell}");
+        let explained = case.pal().args(words).arg("--explain").run().succeeded();
+        let first = said.stdout.lines().next().expect("a command");
+        assert!(!explained.stdout.is_empty() && explained.stderr.contains(first), "{explained}");
+    }
+}
+
+#[test]
+fn whoever_waits_at_a_terminal_sees_what_for() {
+    let case = case!();
+    let top = ["cgroup", "top", "--once", "--interval", "1.5"];
+    let person = case.pal().args(top).env("TERM", "xterm").at_terminal(24, 200);
+    let said = person.wait().succeeded();
+    assert!(said.stdout.contains("what happens in 1.5 s"), "{said}");
+    // The line is taken away before anything else is printed.
+    let (waiting, table) = said.stdout.split_once("GROUP").expect("a table");
+    assert!(waiting.ends_with("\x1b[K") && !table.contains('\x1b'), "{said}");
+
+    let quick = case.pal().args(["cgroup", "tree", "--depth", "0"]).env("TERM", "xterm").at_terminal(24, 40);
+    assert!(!quick.wait().succeeded().stdout.contains('\x1b'));
+    let piped = case.pal().args(top).env("TERM", "xterm").run().succeeded();
+    assert_eq!(piped.stderr, "");
+}
+
+#[test]
+fn a_family_without_a_verb_prints_its_help_and_a_typo_what_was_meant() {
+    let case = case!();
+    for family in ["cgroup", "ns", "netns"] {
+        let said = case.pal().arg(family).run().failed(125);
+        assert!(said.stderr.contains("\nCommands:\n") && said.stdout.is_empty(), "{said}");
+    }
+    let said = case.pal().args(["netns", "lst"]).run().failed(125);
+    let line = "pal: unrecognized subcommand 'lst' (some similar subcommands exist: 'ls', 'list'; see pal netns --help)\n";
+    assert_eq!(said.stderr, line);
 }
 
 #[test]

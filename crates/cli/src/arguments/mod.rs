@@ -68,6 +68,11 @@ pub(crate) struct Telling {
     pub(crate) dry_run: bool,
 }
 
+impl Telling {
+    /// Neither is asked for.
+    pub(crate) const QUIET: Self = Self { explain: false, dry_run: false };
+}
+
 // How a command prints its findings.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Printing {
@@ -100,7 +105,7 @@ pub(crate) struct Exec {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     /// The program and its arguments
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
     /// Let the program read standard input
     #[arg(short, long)]
@@ -171,7 +176,7 @@ pub(crate) struct RunArguments {
     #[arg(value_name = "@host|DIR")]
     pub(crate) image: String,
     /// The program and its arguments; sh without
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
 
     /// Let the program read standard input

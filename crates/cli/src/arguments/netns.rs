@@ -69,12 +69,14 @@ pub(crate) struct Delete {
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     /// The name, then the program and its arguments
-    #[arg(value_name = "NAME CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "NAME CMD", required = true, trailing_var_arg = true)]
     pub(crate) words: Vec<String>,
     /// In every network namespace that has a name, one after the other
     #[arg(short, long)]
@@ -87,6 +89,8 @@ pub(crate) struct Exec {
 pub(crate) struct Monitor {
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +112,8 @@ pub(crate) struct Identify {
     pub(crate) process: Option<ProcessName>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -117,6 +123,8 @@ pub(crate) struct Pids {
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]

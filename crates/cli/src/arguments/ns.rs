@@ -50,6 +50,8 @@ pub(crate) struct List {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -59,6 +61,8 @@ pub(crate) struct Tree {
     pub(crate) by: Nesting,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 /// The two kinds that are nested.
@@ -77,6 +81,8 @@ pub(crate) struct Of {
     pub(crate) process: ProcessName,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -86,6 +92,8 @@ pub(crate) struct Same {
     pub(crate) processes: Vec<ProcessName>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 // The eight kinds as switches.
@@ -123,7 +131,7 @@ pub(crate) struct KindSwitches {
 #[derive(Debug, Args)]
 pub(crate) struct New {
     /// The program and its arguments; $SHELL without
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
     #[command(flatten)]
     pub(crate) kinds: KindSwitches,
@@ -170,7 +178,7 @@ pub(crate) struct Enter {
     #[arg(value_name = "PID|@CONTAINER|NAME|FILE")]
     pub(crate) target: NamespaceTarget,
     /// The program and its arguments; $SHELL without
-    #[arg(value_name = "CMD", trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
     /// Which kinds; without any all that differ from the own
     #[command(flatten)]

@@ -10,16 +10,29 @@ use palisade_cgroup::{
 };
 use palisade_runtime::{Error, Result, Store};
 use rustix::io::Errno;
+use serde::Serialize;
 use toml::Value;
 
 use super::save::{DEVICES, Saved, all};
 use crate::arguments::cgroup::Apply;
+use crate::arguments::{Format, Telling};
 use crate::flags::GroupName;
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::steps::{Step, carry_out, steps};
 use crate::table;
 
 const HEADER: [&str; 4] = ["GROUP", "PROPERTY", "NOW", "NEW"];
+
+/// What changes; the names of the fields are promised.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    group: String,
+    /// `-` where the group itself is made.
+    property: String,
+    now: String,
+    new: String,
+}
 
 pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
     let layout = Layout::detect()?;
@@ -31,16 +44,29 @@ pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
         let path = group.path(&layout, store)?;
         plan.add(&layout, &group, &path, properties, store)?;
     }
-    let rows = plan.rows;
-    if !rows.is_empty() {
-        let drawn = table::draw(&HEADER, &rows, table::width());
-        let mark = if verb.telling.dry_run { "# " } else { "" };
-        print(&drawn.lines().map(|line| format!("{mark}{line}\n")).collect::<String>())?;
+    match verb.printing.format {
+        Format::Json => print_json(&plan.rows)?,
+        Format::Table => print(&difference_told(&plan.rows, verb.telling))?,
+    }
+    if verb.printing.format == Format::Json && verb.telling.dry_run {
+        // Commands would be no JSON.
+        return Ok(0);
     }
     let mut all: Vec<Box<dyn Step>> = steps(plan.new);
     all.extend(plan.steps);
     carry_out(&all, verb.telling)?;
     Ok(0)
+}
+
+/// Draws what changes, as comments where commands follow; nothing where nothing does.
+fn difference_told(rows: &[Row], telling: Telling) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let cells = |row: &Row| vec![row.group.clone(), row.property.clone(), row.now.clone(), row.new.clone()];
+    let drawn = table::draw(&HEADER, &rows.iter().map(cells).collect::<Vec<_>>(), table::width());
+    let mark = if telling.dry_run { "# " } else { "" };
+    drawn.lines().map(|line| format!("{mark}{line}\n")).collect()
 }
 
 fn read(verb: &Apply) -> Result<Saved> {
@@ -78,7 +104,7 @@ fn place_of(name: &str, first: &str, to: Option<&GroupName>) -> Result<GroupName
 /// All that is to be done, and what it changes.
 #[derive(Default)]
 struct Plan {
-    rows: Vec<Vec<String>>,
+    rows: Vec<Row>,
     new: Vec<Operation>,
     steps: Vec<Box<dyn Step>>,
 }
@@ -92,8 +118,11 @@ impl Plan {
         properties: &std::collections::BTreeMap<String, Value>,
         store: &Store,
     ) -> Result<()> {
-        let row = |name: &str, now: &str, new: &str| {
-            vec![path.to_string(), name.to_owned(), now.to_owned(), new.to_owned()]
+        let row = |name: &str, now: &str, new: &str| Row {
+            group: path.to_string(),
+            property: name.to_owned(),
+            now: now.to_owned(),
+            new: new.to_owned(),
         };
         let mut places = group.places(layout, &[], store)?;
         let is_there = places.iter().any(Place::exists);

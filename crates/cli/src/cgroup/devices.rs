@@ -1,14 +1,18 @@
 //! `devices`: which devices a group may use.
 
+use std::path::PathBuf;
+
 use palisade_cgroup::device::{DevicePattern, DeviceRule, Verdict};
-use palisade_cgroup::{DeviceChange, DeviceRules, Layout, Operation, Shown, device_place};
+use palisade_cgroup::{
+    DeviceChange, DeviceRules, Layout, Operation, Place, Shown, Version, device_place, quote,
+};
 use palisade_runtime::{Error, Result, Store};
 use serde::Serialize;
 
 use crate::arguments::Format;
 use crate::arguments::cgroup::{DeviceAction, Devices};
 use crate::output::{print, print_json};
-use crate::steps::{carry_out, steps};
+use crate::steps::{carry_out, look, steps};
 
 /// What decides on the devices of a group; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -42,13 +46,25 @@ pub(crate) fn devices(verb: &Devices, store: &Store) -> Result<u8> {
         return Err(Error::new(format!("devices {}: {wanted}", word(verb.action))));
     }
     let change = match verb.action {
-        DeviceAction::List => return list(verb, &DeviceRules::read(&device_place(&layout, &path)?)?),
+        DeviceAction::List => {
+            let place = device_place(&layout, &path)?;
+            return look(verb.telling, || Ok(shell(&place)), || list(verb, &DeviceRules::read(&place)?));
+        }
         DeviceAction::Reset => DeviceChange::Reset,
         DeviceAction::Allow => DeviceChange::Add(rules(Verdict::Allow)?),
         DeviceAction::Deny => DeviceChange::Add(rules(Verdict::Deny)?),
     };
     carry_out(&steps(vec![Operation::devices(&layout, &path, change)?]), verb.telling)?;
     Ok(0)
+}
+
+/// The shell command that shows the rules; on v2 no more than that there is a program.
+fn shell(place: &Place) -> Vec<String> {
+    let shown = |path: PathBuf| quote(&path.to_string_lossy());
+    vec![match place.version {
+        Version::V1 => format!("cat {}", shown(place.file("devices.list"))),
+        Version::V2 => format!("bpftool cgroup show {}", shown(place.directory())),
+    }]
 }
 
 fn word(action: DeviceAction) -> &'static str {

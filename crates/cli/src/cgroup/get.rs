@@ -1,7 +1,7 @@
 //! `get`: shows properties.
 
 use palisade_cgroup::interface::{Key, Value, list};
-use palisade_cgroup::{Controller, Layout, Place, controller};
+use palisade_cgroup::{Controller, Layout, Place, controller, quote};
 use palisade_runtime::{Result, Store};
 use serde::Serialize;
 
@@ -27,6 +27,29 @@ struct Row<'a> {
 }
 
 pub(crate) fn get(verb: &Get, store: &Store) -> Result<u8> {
+    let values = values(verb, store)?;
+    if verb.printing.format == Format::Json {
+        print_json(&values.iter().map(row).collect::<Vec<_>>())?;
+        return Ok(0);
+    }
+    let line = |value: &Value| if verb.values { value.value.clone() + "\n" } else { named(value) };
+    print(&values.iter().map(line).collect::<String>())?;
+    Ok(0)
+}
+
+/// The shell commands that show the same, in the units of the files.
+pub(super) fn shell(verb: &Get, store: &Store) -> Result<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    for file in values(verb, store)?.iter().flat_map(|value| &value.files) {
+        let line = format!("cat {}", quote(&file.to_string_lossy()));
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
+}
+
+fn values(verb: &Get, store: &Store) -> Result<Vec<Value>> {
     let layout = Layout::detect()?;
     let path = verb.group.path(&layout, store)?;
     let mut values = Vec::new();
@@ -36,13 +59,7 @@ pub(crate) fn get(verb: &Get, store: &Store) -> Result<u8> {
     if verb.names.is_empty() || !verb.controllers.is_empty() {
         values.extend(all(verb, &layout, store)?);
     }
-    if verb.printing.format == Format::Json {
-        print_json(&values.iter().map(row).collect::<Vec<_>>())?;
-        return Ok(0);
-    }
-    let line = |value: &Value| if verb.values { value.value.clone() + "\n" } else { named(value) };
-    print(&values.iter().map(line).collect::<String>())?;
-    Ok(0)
+    Ok(values)
 }
 
 /// Reads every file of the chosen controllers, of all where none is.

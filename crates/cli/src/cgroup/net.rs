@@ -8,15 +8,19 @@ use std::cell::OnceCell;
 use palisade_cgroup::{Controller, Group, GroupPath, Layout, Place, Version};
 use palisade_network::packets::{self, Deed, Direction, Protocol, Rule, Whose};
 use palisade_runtime::{Error, Result, Store};
+use serde::Serialize;
 
+use crate::arguments::Format;
 use crate::arguments::cgroup::net::{DeedWord, DirectionWord, Net, NetVerb, NewRule, ProtocolWord};
 use crate::flags::GroupName;
-use crate::output::print;
-use crate::steps::{Step, carry_out};
+use crate::output::{print, print_json};
+use crate::steps::{Step, carry_out, look};
 
 pub(crate) fn dispatch(verb: &Net, store: &Store) -> Result<u8> {
     match (&verb.verb, &verb.rule.group, verb.rule.deed) {
-        (Some(NetVerb::List(verb)), ..) => listing::list(verb),
+        (Some(NetVerb::List(verb)), ..) => {
+            look(verb.telling, || Ok(vec![shell(&packets::listing())]), || listing::list(verb))
+        }
         (Some(NetVerb::Rm(verb)), ..) => listing::remove(verb, store),
         (None, Some(group), Some(deed)) => add(&verb.rule, group, deed, store),
         (None, ..) => Err(Error::new("net: wanted a group and what to do, list or rm")),
@@ -65,9 +69,21 @@ fn add(new: &NewRule, group: &GroupName, deed: DeedWord, store: &Store) -> Resul
     steps.push(Box::new(Adding { rule, handle: std::rc::Rc::clone(&handle) }));
     carry_out(&steps, new.telling)?;
     match handle.get() {
-        Some(handle) => print(&format!("{handle}\n")).map(|()| 0),
-        None => Ok(0),
+        Some(number) => match new.printing.format {
+            Format::Table => print(&format!("{number}\n")),
+            Format::Json => print_json(&Added { number: *number }),
+        },
+        None => Ok(()),
     }
+    .map(|()| 0)
+}
+
+/// A rule that was added; the names of the fields are promised.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Added {
+    /// The number to remove it by.
+    number: u64,
 }
 
 /// Picks the hierarchy that the group's packets are known by: the v2 tree, else that of net_cls.

@@ -11,6 +11,7 @@ use toml::Value;
 
 use crate::arguments::cgroup::Save;
 use crate::output::print;
+use crate::spinner::Spinner;
 
 /// What a file has; the names of the fields are promised.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -26,6 +27,7 @@ pub(super) const DEVICES: &str = "devices";
 pub(crate) fn save(verb: &Save, store: &Store) -> Result<u8> {
     let layout = Layout::detect()?;
     let path = verb.group.path(&layout, store)?;
+    let spinner = if verb.recursive { Spinner::begin("reading what is set") } else { None };
     let mut saved = Saved::default();
     saved.groups.insert(path.to_string(), group(&layout, &path)?);
     if verb.recursive {
@@ -37,6 +39,7 @@ pub(crate) fn save(verb: &Save, store: &Store) -> Result<u8> {
             }
         }
     }
+    drop(spinner);
     let text = toml::to_string(&saved).map_err(|error| Error::new(format!("write TOML: {error}")))?;
     print(&text)?;
     Ok(0)

@@ -126,6 +126,10 @@ impl Step for Action {
         }
     }
 
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     fn perform(&self) -> Result<()> {
         match self.what {
             What::Freeze => self.group.freeze()?,

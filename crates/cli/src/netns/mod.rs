@@ -15,7 +15,7 @@ use rustix::process::Pid;
 use crate::arguments::Telling;
 use crate::arguments::netns::Verb;
 use crate::flags::NetnsName;
-use crate::steps::{carry_out, steps};
+use crate::steps::{carry_out, look, steps};
 
 /// The word for the machine's first network namespace.
 const HOST: &str = "host";
@@ -24,12 +24,16 @@ pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
     match verb {
         Verb::Add(verb) => change::add(verb),
         Verb::Del(verb) => change::delete(verb),
-        Verb::List(verb) => list::list(verb),
+        Verb::List(verb) => look(verb.telling, || Ok(vec!["ip netns list".to_owned()]), || list::list(verb)),
         Verb::Exec(verb) => exec::exec(verb),
-        Verb::Monitor(verb) => monitor::monitor(verb),
+        Verb::Monitor(verb) => {
+            look(verb.telling, || Ok(vec!["ip netns monitor".to_owned()]), || monitor::monitor(verb))
+        }
         Verb::Set(verb) => change::set(verb),
-        Verb::Identify(verb) => processes::identify(verb, store),
-        Verb::Pids(verb) => processes::pids(verb),
+        Verb::Identify(verb) => {
+            look(verb.telling, || processes::shell_of_names(verb, store), || processes::identify(verb, store))
+        }
+        Verb::Pids(verb) => look(verb.telling, || processes::shell_of_pids(verb), || processes::pids(verb)),
         Verb::Attach(verb) => change::attach(verb, store),
         Verb::Move(verb) => transfer::transfer(verb, store),
         Verb::Connect(verb) => connect::connect(verb, store),

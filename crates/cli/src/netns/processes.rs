@@ -35,6 +35,22 @@ pub(crate) fn identify(verb: &Identify, store: &Store) -> Result<u8> {
     Ok(0)
 }
 
+/// The shell command that shows the same as `identify`.
+pub(super) fn shell_of_names(verb: &Identify, store: &Store) -> Result<Vec<String>> {
+    let process = match &verb.process {
+        Some(process) => process.pid(store)?.to_string(),
+        None => "self".to_owned(),
+    };
+    Ok(vec![format!("find -L {} -samefile /proc/{process}/ns/net", palisade_network::DIRECTORY)])
+}
+
+/// The shell command that shows the same as `pids`.
+pub(super) fn shell_of_pids(verb: &Pids) -> Result<Vec<String>> {
+    let name = Name::new(verb.name.as_str())?;
+    let file = palisade_cgroup::quote(&name.path().to_string_lossy());
+    Ok(vec![format!("find -L /proc/[0-9]*/ns/net -samefile {file}")])
+}
+
 pub(crate) fn pids(verb: &Pids) -> Result<u8> {
     let found = processes_in(&Name::new(verb.name.as_str())?)?;
     match verb.printing.format {
@@ -42,8 +58,9 @@ pub(crate) fn pids(verb: &Pids) -> Result<u8> {
         Format::Table => print(&found.pids.iter().map(|pid| format!("{pid}\n")).collect::<String>())?,
     }
     if found.hidden > 0 {
+        let processes = if found.hidden == 1 { "process" } else { "processes" };
         say(format_args!(
-            "{} processes of others could not be looked at (needs CAP_SYS_PTRACE)",
+            "{} {processes} of others could not be looked at (needs CAP_SYS_PTRACE)",
             found.hidden
         ));
     }

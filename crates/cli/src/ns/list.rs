@@ -8,6 +8,7 @@ use super::kinds::every;
 use super::people::{People, command_of, user_of};
 use crate::arguments::ns::List;
 use crate::output::{print_rows, say};
+use crate::spinner::Spinner;
 
 /// From how many processes on their descriptors are looked through on request alone: it would take longer than all
 /// the rest.
@@ -91,14 +92,22 @@ pub(super) fn look(kinds: Kinds, effort: Effort) -> Result<Survey> {
         Effort::All => Depth::Everything,
         Effort::Usual => Depth::Descriptors { most: MANY },
     };
+    let spinner = match effort {
+        Effort::All => Spinner::begin("looking through all mount namespaces and descriptors"),
+        Effort::Usual => None,
+    };
     let found = survey(Scope { kinds, depth })?;
+    drop(spinner);
     if found.crowded {
         let count = found.processes;
         say(format_args!("the open descriptors of {count} processes were not looked through (--all does)"));
     }
     if found.unreadable > 0 {
         let (unreadable, count) = (found.unreadable, found.processes);
-        say(format_args!("{unreadable} of {count} processes do not show their namespaces to this user"));
+        let (does, whose) = if unreadable == 1 { ("does", "its") } else { ("do", "their") };
+        say(format_args!(
+            "{unreadable} of {count} processes {does} not show {whose} namespaces to this user"
+        ));
     }
     Ok(found)
 }

@@ -11,6 +11,7 @@ pub(super) fn read(words: &[&str]) -> Option<Verb> {
             process: None,
             all: false,
             printing: Printing { format: Format::Table },
+            telling: Telling::QUIET,
         })),
         ["new", words @ ..] => {
             let (kinds, command) = program(words)?;
@@ -30,14 +31,12 @@ pub(super) fn read(words: &[&str]) -> Option<Verb> {
                 workdir: None,
                 chroot: false,
                 join_cgroup: false,
-                telling: QUIET,
+                telling: Telling::QUIET,
             })))
         }
         _ => None,
     }
 }
-
-const QUIET: Telling = Telling { explain: false, dry_run: false };
 
 /// Reads kinds by their long names up to `--`, and the program behind that.
 fn program(words: &[&str]) -> Option<(KindSwitches, Vec<String>)> {
@@ -90,6 +89,6 @@ fn new(kinds: KindSwitches, command: Vec<String>) -> New {
         mount_proc: false,
         pin: None,
         init: false,
-        telling: QUIET,
+        telling: Telling::QUIET,
     }
 }

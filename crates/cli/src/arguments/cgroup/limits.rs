@@ -36,6 +36,8 @@ pub(crate) struct Get {
     pub(crate) values: bool,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +107,8 @@ pub(crate) struct Save {
     /// The groups below it, too
     #[arg(short, long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -115,6 +119,8 @@ pub(crate) struct Apply {
     /// In place of the group that was saved
     #[arg(long, value_name = "GROUP")]
     pub(crate) to: Option<GroupName>,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

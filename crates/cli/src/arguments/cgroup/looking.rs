@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::super::super::flags::{GroupName, ProcessName};
-use super::super::Printing;
+use super::super::{Printing, Telling};
 use super::Hierarchies;
 
 #[derive(Debug, Args)]
@@ -30,6 +30,8 @@ pub(crate) struct Tree {
     pub(crate) depth: Option<usize>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -39,6 +41,8 @@ pub(crate) struct Show {
     pub(crate) group: GroupName,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -48,6 +52,8 @@ pub(crate) struct Of {
     pub(crate) processes: Vec<ProcessName>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -65,4 +71,6 @@ pub(crate) struct Procs {
     pub(crate) hierarchies: Hierarchies,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }

@@ -47,6 +47,8 @@ pub(crate) struct NewRule {
     #[command(flatten)]
     pub(crate) hierarchies: Hierarchies,
     #[command(flatten)]
+    pub(crate) printing: Printing,
+    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -54,6 +56,8 @@ pub(crate) struct NewRule {
 pub(crate) struct List {
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]

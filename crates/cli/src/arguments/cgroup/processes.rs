@@ -32,7 +32,7 @@ pub(crate) struct Exec {
     #[arg(value_name = "GROUP")]
     pub(crate) group: GroupName,
     /// The program and its arguments
-    #[arg(value_name = "CMD", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "CMD", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<String>,
     #[command(flatten)]
     pub(crate) hierarchies: Hierarchies,

@@ -9,12 +9,14 @@ use super::sampler::{Row, Sampler};
 use super::{export, openmetrics};
 use crate::arguments::cgroup::{SortKey, Top, TopFormat};
 use crate::output::{print, print_json};
+use crate::spinner::Spinner;
 use crate::table;
 
 pub(super) fn print_once(verb: &Top, sampler: &mut Sampler<'_>) -> Result<()> {
     let format = verb.format.unwrap_or(TopFormat::Table);
     sampler.look(Metrics::ALL)?;
     if format != TopFormat::Openmetrics {
+        let _spinner = Spinner::begin(format!("what happens in {} s", verb.interval.0.as_secs_f64()));
         std::thread::sleep(verb.interval.0);
         sampler.look(Metrics::ALL)?;
     }
