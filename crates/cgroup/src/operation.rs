@@ -196,7 +196,14 @@ fn make_point(point: &Path) -> Result<(), Error> {
 }
 
 fn remove_point(point: &Path) -> Result<(), Error> {
-    rustix::fs::rmdir(point).map_err(|errno| Error::call("rmdir", point, errno))
+    rustix::fs::rmdir(point).map_err(|errno| {
+        let error = Error::call("rmdir", point, errno);
+        match errno {
+            Errno::BUSY => error.with_hint("something else is mounted there, too"),
+            Errno::NOTEMPTY => error.with_hint("it holds files of its own"),
+            _ => error,
+        }
+    })
 }
 
 fn chown(place: &Place, file: &str, owner: Owner) -> Result<(), Error> {

@@ -1,8 +1,11 @@
 //! What is printed: a reader that has read enough is no error.
 
 use std::io::Write;
+use std::os::fd::BorrowedFd;
 
 use palisade_runtime::{Error, Result};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::FileType;
 
 use crate::arguments::Format;
 use crate::log::Reader;
@@ -42,6 +45,20 @@ pub(crate) fn print_bytes(bytes: &[u8]) -> Result<Reader> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
         Err(error) => Err(Error::new(format!("write standard output: {error}"))),
     }
+}
+
+/// Returns standard output where it is a pipe, whose reader may leave while there is nothing to be printed.
+pub(crate) fn pipe() -> Option<BorrowedFd<'static>> {
+    let stdout = rustix::stdio::stdout();
+    let kind = rustix::fs::fstat(stdout).map(|found| FileType::from_raw_mode(found.st_mode));
+    kind.is_ok_and(|kind| kind == FileType::Fifo).then_some(stdout)
+}
+
+/// Tells whether nobody reads a pipe any more.
+pub(crate) fn is_left(pipe: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut polled, Some(&now)).is_ok() && polled[0].revents().contains(PollFlags::ERR)
 }
 
 /// Says something on standard error, in one line.

@@ -1,9 +1,10 @@
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{During, Error, Result};
 use crate::name::DIRECTORY;
@@ -42,14 +43,19 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Waits for the next change.
+    /// Waits for the next change; none comes any more once the other end of `pipe` is closed.
     ///
     /// # Errors
     /// None that the kernel is known to answer with.
-    pub fn wait(&mut self) -> Result<Change> {
+    pub fn wait(&mut self, pipe: Option<BorrowedFd<'_>>) -> Result<Option<Change>> {
         loop {
             if let Some(change) = self.waiting.pop() {
-                return Ok(change);
+                return Ok(Some(change));
+            }
+            if let Some(pipe) = pipe
+                && self.is_closed(pipe)?
+            {
+                return Ok(None);
             }
             let mut changes = Vec::new();
             if self.read(&mut changes)? == Directory::Awaited {
@@ -62,6 +68,17 @@ impl Watch {
             changes.reverse();
             self.waiting = changes;
         }
+    }
+
+    /// Waits for a change, and tells whether the other end of a pipe is closed.
+    fn is_closed(&self, pipe: BorrowedFd<'_>) -> Result<bool> {
+        let mut polled = [
+            PollFd::new(&self.inotify, PollFlags::IN),
+            // What is wrong with it is told in any case.
+            PollFd::from_borrowed_fd(pipe, PollFlags::empty()),
+        ];
+        retry_on_intr(|| poll(&mut polled, None)).during("poll inotify")?;
+        Ok(polled[1].revents().contains(PollFlags::ERR))
     }
 
     /// Watches the directory of the names, or where it is not there the one above.

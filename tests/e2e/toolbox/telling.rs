@@ -93,3 +93,13 @@ fn e7_a_group_is_made_by_pasting_what_dry_run_prints() {
     let removing = case.pal().args(["cgroup", "rm", &group, "--dry-run"]).run().succeeded().stdout;
     case.program("/bin/sh").args(["-e", "-c", &removing]).run().succeeded();
 }
+
+#[test]
+fn whoever_watches_for_nobody_ends() {
+    let case = case!();
+    let pal = std::env::var_os("PAL_BIN").expect("the tests' environment");
+    for words in ["cgroup watch /", "netns monitor"] {
+        let pipe = format!("\"$PAL\" {words} | true");
+        case.program("/bin/sh").args(["-c", &pipe]).env("PAL", &pal).run().succeeded();
+    }
+}

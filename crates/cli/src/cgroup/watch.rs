@@ -5,7 +5,7 @@ mod row;
 mod wish;
 
 use std::io::Write;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use palisade_cgroup::watch::{Killed, Victims};
@@ -16,7 +16,7 @@ use rustix::process::Signal;
 
 use crate::arguments::cgroup::watch::{Format, Watch as Verb};
 use crate::log::Reader;
-use crate::output::{print, print_bytes};
+use crate::output::{is_left, pipe, print, print_bytes};
 use hook::Hooks;
 use row::Row;
 use wish::Wish;
@@ -56,6 +56,10 @@ pub(crate) fn watch(verb: &Verb, store: &Store) -> Result<u8> {
     Session { verb, layout, wish, hooks, victims, left: verb.count.or(verb.once.then_some(1)) }.run(watch)
 }
 
+fn nobody_reads() -> Error {
+    Error::of(ErrorKind::ReaderGone, "nobody reads standard output")
+}
+
 /// What a watch works with.
 struct Session<'a> {
     verb: &'a Verb,
@@ -72,15 +76,20 @@ impl Session<'_> {
         let mask = signal::block_all();
         self.hooks.run_with(mask);
         let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
+        let pipe = pipe();
+        let ends: Vec<BorrowedFd<'_>> = std::iter::once(signals.as_fd()).chain(pipe).collect();
         let deadline = self.verb.span.map(|span| Instant::now() + span.0);
         while self.left != Some(0) && !watch.is_over() {
             let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let told = watch.next_until(timeout, &[signals.as_fd()])?;
+            let told = watch.next_until(timeout, &ends)?;
             match told {
                 Some(told) => self.tell(told)?,
                 None => {
                     if let Some(code) = self.heed(&signals)? {
                         return Ok(code);
+                    }
+                    if pipe.is_some_and(is_left) {
+                        return Err(nobody_reads());
                     }
                     if timeout == Some(Duration::ZERO) {
                         break;
@@ -119,7 +128,7 @@ impl Session<'_> {
         };
         self.left = self.left.map(|left| left - 1);
         if let Reader::Gone = print_bytes(line.as_bytes())? {
-            return Err(Error::of(ErrorKind::ReaderGone, "nobody reads standard output"));
+            return Err(nobody_reads());
         }
         self.hooks.run(kind, &row, &json)
     }

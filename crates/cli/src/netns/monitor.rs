@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::arguments::Format;
 use crate::arguments::netns::Monitor;
 use crate::log::Reader;
-use crate::output::print_bytes;
+use crate::output::{pipe, print_bytes};
 
 /// What happened, one to a line; the names of the fields are promised.
 #[derive(Debug, Serialize)]
@@ -20,8 +20,9 @@ struct Row {
 
 pub(crate) fn monitor(verb: &Monitor) -> Result<u8> {
     let mut watch = Watch::begin()?;
-    loop {
-        let row = match watch.wait()? {
+    let pipe = pipe();
+    while let Some(change) = watch.wait(pipe)? {
+        let row = match change {
             Change::Added(name) => Row { event: "add", name },
             Change::Deleted(name) => Row { event: "delete", name },
         };
@@ -33,7 +34,8 @@ pub(crate) fn monitor(verb: &Monitor) -> Result<u8> {
             }
         };
         if matches!(print_bytes(line.as_bytes())?, Reader::Gone) {
-            return Ok(0);
+            break;
         }
     }
+    Ok(0)
 }
