@@ -6,7 +6,7 @@ use super::{Amount, Entries, Entry, Key, Place as Position, Property, Purpose, S
 use crate::{Error, ErrorKind, GroupPath, Layout, Limit, Operation, Place, convert};
 
 /// Files that take processes and threads, and have no value that could be put back.
-const MEMBERS: [&str; 3] = ["cgroup.procs", "cgroup.threads", "tasks"];
+const MEMBERS: [&str; 2] = ["cgroup.procs", "cgroup.threads"];
 
 /// A value for a property, as a person types both.
 #[derive(Clone, Debug)]
@@ -48,6 +48,11 @@ impl Operation {
         let (both, others): (Vec<_>, Vec<_>) =
             assignments.iter().partition(|assignment| assignment.key.is_of_swap());
         for assignment in others.into_iter().chain(both) {
+            if MEMBERS.contains(&assignment.key.name.as_str()) {
+                let name = assignment.key.name.as_str();
+                let error = Error::text("set", name, "it moves processes", ErrorKind::Refused);
+                return Err(error.with_hint("pal cgroup attach GROUP PID"));
+            }
             let place = assignment.key.place(layout, path)?;
             assignment.plan(&place, &mut pending)?;
         }
@@ -64,10 +69,6 @@ impl Key {
 impl Assignment {
     fn plan(&self, place: &Place, pending: &mut Vec<Pending>) -> Result<(), Error> {
         if let Some(file) = self.key.native(place) {
-            if MEMBERS.contains(&file.as_str()) {
-                let error = Error::text("set", file, "it moves processes", ErrorKind::Refused);
-                return Err(error.with_hint("pal cgroup attach GROUP PID"));
-            }
             return self.plan_native(place, file, pending);
         }
         let mut found = false;
