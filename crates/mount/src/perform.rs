@@ -42,6 +42,7 @@ pub struct State<'a> {
     pub(crate) console: Option<OwnedFd>,
     pub(crate) null: Option<OwnedFd>,
     pub(crate) empty: Option<OwnedFd>,
+    pub(crate) procfs: Option<OwnedFd>,
     pub(crate) place: Option<node::Place>,
     pub(crate) phase: Phase,
     pub(crate) old_root: OldRoot,
@@ -70,6 +71,7 @@ impl<'a> State<'a> {
             console: None,
             null: None,
             empty: None,
+            procfs: None,
             place: None,
             phase: Phase::Outside,
             old_root: OldRoot::Shared,
@@ -81,6 +83,13 @@ impl<'a> State<'a> {
     #[must_use]
     pub fn root(&self) -> Option<BorrowedFd<'_>> {
         self.root.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Gives the root of the first procfs that was mounted, as it was made: by it, what is mounted there later is not
+    /// in the way.
+    #[must_use]
+    pub fn procfs(&self) -> Option<BorrowedFd<'_>> {
+        self.procfs.as_ref().map(AsFd::as_fd)
     }
 
     /// Hands over the pseudo-terminal's slave that [`Op::Console`] binds; it has to be of a devpts of

@@ -6,8 +6,8 @@ use palisade_oci::{Mount, Spec};
 
 use super::filesystem::{is_dev, push};
 use super::namespaces::Moves;
-use super::{Draft, Request, cgroup, group, id_mapped};
-use crate::plan::{InitOp, Point};
+use super::{Draft, Request, cgroup, group, id_mapped, process};
+use crate::plan::{InitOp, Point, Procfs};
 
 /// What the mounts depend on beside their own fields.
 pub(super) struct Around<'a> {
@@ -28,6 +28,7 @@ pub(super) fn plan(
     moves: Moves,
 ) {
     let mut moves = Some(moves);
+    let procfs = spec.mounts.iter().position(shows_parameters);
     for (index, mount) in spec.mounts.iter().enumerate() {
         let pointer = format!("/mounts/{index}");
         let Some(options) = read_options(draft, &pointer, mount) else { continue };
@@ -42,10 +43,23 @@ pub(super) fn plan(
         } else {
             plan_mount(draft, spec, request, &pointer, mount, options, around);
         }
+        if procfs == Some(index) {
+            process::plan_sysctls(draft, spec, around.namespaces, Procfs::Containers);
+        }
     }
     if let Some(moves) = moves {
         enter_group(draft, moves, around.namespaces);
     }
+}
+
+/// Tells whether a mount is a procfs by which kernel parameters can be set.
+///
+/// The host's could do as well, but the kernel keeps in one list what was looked up below its `/proc/sys/net` from all
+/// network namespaces, and searches that: 2 ms with 1,000 containers.
+pub(super) fn shows_parameters(mount: &Mount) -> bool {
+    // A procfs of another kind may be read-only or have no parameters.
+    const HARMLESS: [&str; 6] = ["nosuid", "noexec", "nodev", "rw", "relatime", "noatime"];
+    mount.kind == "proc" && mount.options.iter().all(|option| HARMLESS.contains(&option.as_str()))
 }
 
 fn is_bind(mount: &Mount, options: &Options) -> bool {

@@ -6,10 +6,10 @@ use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
 use super::{
-    Draft, Groups, Loopback, Request, capabilities, execution, namespaces as spaces, runs_start_hooks,
-    seccomp,
+    Draft, Groups, Loopback, Request, capabilities, execution, mounts, namespaces as spaces,
+    runs_start_hooks, seccomp,
 };
-use crate::plan::{ExecOp, HostOp, InitOp, Point, ResourceLimit, Step, Text};
+use crate::plan::{ExecOp, HostOp, InitOp, Point, Procfs, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -321,7 +321,7 @@ pub(super) fn console_size(draft: &mut Draft<'_>, process: &Process) -> Option<(
     }
 }
 
-/// What init does before it mounts: names and kernel parameters, which need the host's /proc.
+/// What init does before it mounts: names, and kernel parameters where it has to do with the host's /proc.
 pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces, loopback: Loopback) {
     if loopback == Loopback::Up && *namespaces.get(Kind::Net) == Source::New {
         draft.init("/linux/namespaces (network)", InitOp::Loopback);
@@ -341,7 +341,9 @@ pub(super) fn plan_early(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namesp
             draft.init(pointer, op);
         }
     }
-    plan_sysctls(draft, spec, namespaces);
+    if !spec.mounts.iter().any(mounts::shows_parameters) {
+        plan_sysctls(draft, spec, namespaces, Procfs::Hosts);
+    }
 }
 
 /// The parameters that belong to a namespace, `sysctl(2)` names and prefixes, with its kind.
@@ -358,7 +360,7 @@ const OWN_SYSCTLS: [(&str, Kind); 10] = [
     ("user.", Kind::User),
 ];
 
-fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
+pub(super) fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces, procfs: Procfs) {
     for (name, value) in &spec.linux.sysctl {
         let pointer = format!("/linux/sysctl/{}", name.replace('~', "~0").replace('/', "~1"));
         let dotted =
@@ -384,7 +386,7 @@ fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Namespaces) {
                 }
                 let texts = (draft.text(&pointer, &format!("/proc/sys/{path}")), draft.text(&pointer, value));
                 if let (Some(path), Some(value)) = texts {
-                    draft.init(pointer, InitOp::Sysctl { path, value });
+                    draft.init(pointer, InitOp::Sysctl { path, value, procfs });
                 }
             }
         }

@@ -22,7 +22,7 @@ pub(crate) use message::{Message, decode, receive, release, send_descriptor};
 use message::{StepName, send};
 
 use crate::execute::cpu_set;
-use crate::plan::{CallersGroups, InitOp, Slot, Step, Text};
+use crate::plan::{CallersGroups, InitOp, Procfs, Slot, Step, Text};
 
 /// Whether each finished operation is told to the host, for `--explain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Init<'_> {
                 rustix::system::setdomainname(name.to_bytes()).map_err(named("setdomainname"))
             }
             InitOp::Loopback => loopback::bring_up(),
-            InitOp::Sysctl { path, value } => write_sysctl(path, value),
+            InitOp::Sysctl { path, value, procfs } => write_sysctl(path, value, *procfs, file_system),
             InitOp::FileSystem(op) => palisade_mount::perform(op, file_system).map_err(Failure::FileSystem),
             InitOp::Session => {
                 rustix::process::setsid().map_err(named("setsid"))?;
@@ -238,11 +238,25 @@ fn keep_capabilities() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Writes a parameter through the host's procfs, which the container cannot have tampered with; the files below
-/// /proc/sys are those of the namespaces of the process that opens them.
-fn write_sysctl(path: &CStr, value: &CStr) -> Result<(), Failure> {
+/// Writes a parameter through a procfs that the container cannot have tampered with: that of the host, or the new one,
+/// which is opened by what it was mounted with and on which nothing is mounted yet. The files below /proc/sys are those
+/// of the namespaces of the process that opens them.
+fn write_sysctl(
+    path: &CStr,
+    value: &CStr,
+    procfs: Procfs,
+    file_system: &FileSystem<'_>,
+) -> Result<(), Failure> {
     let flags = OFlags::WRONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(named("open"))?;
+    let file = match procfs {
+        Procfs::Hosts => rustix::fs::openat(CWD, path, flags, Mode::empty()),
+        Procfs::Containers => file_system.procfs().ok_or(Errno::BADF).and_then(|procfs| {
+            let below = path.to_bytes_with_nul().strip_prefix(b"/proc/").ok_or(Errno::INVAL)?;
+            let path = CStr::from_bytes_with_nul(below).map_err(|_| Errno::INVAL)?;
+            rustix::fs::openat(procfs, path, flags, Mode::empty())
+        }),
+    };
+    let file = file.map_err(named("open"))?;
     rustix::io::write(&file, value.to_bytes()).map_err(named("write"))?;
     Ok(())
 }

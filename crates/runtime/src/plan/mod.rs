@@ -346,6 +346,16 @@ pub enum CallersGroups {
     Keep,
 }
 
+/// Whose procfs kernel parameters are written through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Procfs {
+    /// The host's `/proc`.
+    Hosts,
+    /// The one that was just mounted for the container.
+    Containers,
+}
+
 /// A network device that is moved into the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DeviceMove {
@@ -434,6 +444,8 @@ pub enum InitOp {
     Sysctl {
         /// The file, below /proc/sys.
         path: Text,
+        /// Whose /proc that is.
+        procfs: Procfs,
         /// The value.
         value: Text,
     },

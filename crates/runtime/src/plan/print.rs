@@ -7,7 +7,7 @@ use palisade_sys::schedule::Attributes;
 use serde::Serialize;
 
 use super::shell::exec_shell;
-use super::{CallersGroups, ExecOp, HostOp, InitOp, Plan, Point, Step};
+use super::{CallersGroups, ExecOp, HostOp, InitOp, Plan, Point, Procfs, Step};
 use crate::compile::show_list;
 
 /// Whose list a step is of.
@@ -205,7 +205,10 @@ impl fmt::Display for InitOp {
             Self::Domainname { name } => write!(f, "set the NIS domain name to {name}"),
             Self::EnterTimeNamespace => f.write_str("enter the new time namespace"),
             Self::Loopback => f.write_str("switch the loopback interface on"),
-            Self::Sysctl { path, value } => write!(f, "write {value} to {path}"),
+            Self::Sysctl { path, value, procfs: Procfs::Hosts } => write!(f, "write {value} to {path}"),
+            Self::Sysctl { path, value, procfs: Procfs::Containers } => {
+                write!(f, "write {value} to {path} of the container's procfs")
+            }
             Self::FileSystem(op) => f.write_str(&op.subject()),
             Self::Session => f.write_str("start a session"),
             Self::Terminal { size: None, .. } => f.write_str("open the terminal"),

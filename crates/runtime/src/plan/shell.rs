@@ -4,7 +4,7 @@ use palisade_cgroup::Recipe;
 use palisade_namespace::{IdKind, Kinds};
 use palisade_sys::schedule::Attributes;
 
-use super::{CallersGroups, DeviceMove, ExecOp, HostOp, InitOp, Plan, Slot, Text};
+use super::{CallersGroups, DeviceMove, ExecOp, HostOp, InitOp, Plan, Procfs, Slot, Text};
 use crate::resctrl::{Assignment, Class};
 
 impl Plan {
@@ -129,7 +129,12 @@ impl Plan {
             InitOp::Loopback => vec!["ip link set lo up".to_owned()],
             InitOp::Hostname { name } => vec![format!("hostname {}", quote(name))],
             InitOp::Domainname { name } => vec![format!("domainname {}", quote(name))],
-            InitOp::Sysctl { path, value } => vec![format!("echo {} > {}", quote(value), quote(path))],
+            InitOp::Sysctl { path, value, procfs: Procfs::Hosts } => {
+                vec![format!("echo {} > {}", quote(value), quote(path))]
+            }
+            InitOp::Sysctl { path, value, procfs: Procfs::Containers } => {
+                vec![format!("echo {} > rootfs{}", quote(value), quote(path))]
+            }
             InitOp::FileSystem(op) => vec![op.shell()],
             InitOp::Session => vec!["setsid".to_owned()],
             InitOp::Umask { mask } => vec![format!("umask {mask:04o}")],
