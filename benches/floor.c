@@ -1,8 +1,9 @@
 // The floor: the least work that starts a container, with nothing decided, parsed, checked or recorded.
 //
-//     floor [--spec] ROOTFS GROUP HIERARCHY...
+//     floor [--spec] [--create FILE] ROOTFS GROUP HIERARCHY...
 //
-// It runs ROOTFS/bin/true in a container and leaves nothing behind. HIERARCHY is the mount point of a cgroup
+// It runs ROOTFS/bin/true in a container and leaves nothing behind. With --create it ends as soon as ROOTFS/bin/pause is
+// executed, writes that process's number to FILE, and leaves process and groups to the caller. HIERARCHY is the mount point of a cgroup
 // hierarchy, version 1 or 2; GROUP is the name of the group that is made in each of them. In this order:
 //
 //   host    mkdir GROUP in the v2 hierarchy where there is one, and open it
@@ -18,13 +19,15 @@
 //
 // With --spec it does, by the plainest calls, the rest of what runc's default config asks for: each v1 group bound
 // below /sys/fs/cgroup, ten masked and five read-only paths, the read-only root, the five symbolic links in /dev,
-// host name, device rules of v1, RLIMIT_NOFILE, three capabilities kept in all five sets and no_new_privs.
+// host name, device rules of v1, RLIMIT_NOFILE, three capabilities kept in all five sets and no_new_privs; and a session
+// keyring with a name, as every runtime gives it to a container.
 // (The device program of v2 is left out: without it the figure is a little too low there.)
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -53,6 +56,7 @@ struct hierarchy {
 };
 
 static const char *rootfs, *group;
+static const char *pid_file; // of --create
 static int whole_spec;
 static struct hierarchy hierarchies[MAX_HIERARCHIES];
 static int hierarchy_count, v1_count;
@@ -242,6 +246,7 @@ static void set_attributes(void)
 {
 	static const int kept[] = { CAP_KILL, CAP_NET_BIND_SERVICE, CAP_AUDIT_WRITE };
 	uint32_t mask = 0;
+	must(syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, group), "session keyring");
 	must(sethostname("floor", 5), "host name");
 	const struct rlimit files = { 1024, 1024 };
 	must(setrlimit(RLIMIT_NOFILE, &files), "RLIMIT_NOFILE");
@@ -283,9 +288,10 @@ static void run_child(int groups_ready)
 	enter_root();
 	if (whole_spec)
 		apply_rest_of_spec();
-	char *const arguments[] = { "/bin/true", NULL }, *const environment[] = { "PATH=/bin", NULL };
-	execve("/bin/true", arguments, environment);
-	die("/bin/true");
+	char *const program = pid_file ? "/bin/pause" : "/bin/true";
+	char *const arguments[] = { program, NULL }, *const environment[] = { "PATH=/bin", NULL };
+	execve(program, arguments, environment);
+	die(program);
 }
 
 static void read_arguments(int argc, char **argv)
@@ -295,8 +301,12 @@ static void read_arguments(int argc, char **argv)
 		whole_spec = 1;
 		next++;
 	}
+	if (next + 1 < argc && strcmp(argv[next], "--create") == 0) {
+		pid_file = argv[next + 1];
+		next += 2;
+	}
 	if (argc - next < 3 || argc - next - 2 > MAX_HIERARCHIES) {
-		dprintf(2, "usage: floor [--spec] ROOTFS GROUP HIERARCHY...\n");
+		dprintf(2, "usage: floor [--spec] [--create FILE] ROOTFS GROUP HIERARCHY...\n");
 		exit(2);
 	}
 	rootfs = argv[next++];
@@ -313,11 +323,32 @@ static void read_arguments(int argc, char **argv)
 	}
 }
 
+static void write_pid(long pid)
+{
+	char text[32];
+	int length = snprintf(text, sizeof text, "%ld", pid);
+	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	must(fd, pid_file);
+	must(write(fd, text, (size_t)length), pid_file);
+	close(fd);
+}
+
+// The exec closes the child's end. So does its death, which is told apart by the process being there.
+static int wait_for_exec(int started, int pidfd)
+{
+	char byte;
+	siginfo_t info = { 0 };
+	must(read(started, &byte, 1), "pipe");
+	must(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT), "waitid");
+	return info.si_pid != 0;
+}
+
 int main(int argc, char **argv)
 {
 	read_arguments(argc, argv);
-	int ready[2];
+	int ready[2], started[2];
 	must(pipe2(ready, O_CLOEXEC), "pipe");
+	must(pipe2(started, O_CLOEXEC), "pipe");
 	int v2_group = make_v2_group();
 	int pidfd = -1;
 	struct clone_args args = {
@@ -335,8 +366,13 @@ int main(int argc, char **argv)
 		close(ready[1]);
 		run_child(ready[0]);
 	}
+	close(started[1]);
 	make_v1_groups();
 	must(write(ready[1], "", 1), "pipe");
+	if (pid_file) {
+		write_pid(pid);
+		return wait_for_exec(started[0], pidfd);
+	}
 	siginfo_t info;
 	must(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED), "waitid");
 	remove_groups();

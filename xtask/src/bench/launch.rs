@@ -154,6 +154,11 @@ impl Launcher {
         self.parallel.with_file_name("guest")
     }
 
+    /// The program that makes a container by the least work.
+    pub(crate) fn floor(&self) -> PathBuf {
+        self.parallel.with_file_name("floor")
+    }
+
     /// A place for a file that a command writes.
     pub(crate) fn scratch_file(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)

@@ -4,12 +4,15 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, getpid, set_child_subreaper, waitid};
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, set_child_subreaper, waitid,
+};
 use tempfile::TempDir;
 
 use super::bundle::{Bundles, Profile};
@@ -21,13 +24,18 @@ use super::{lend_to_crun, make_directory, notice_interrupts, require_root};
 use crate::hierarchy::{self, Hierarchy};
 use crate::workspace::Workspace;
 
+/// What the kernel needs after a container has gone, to take its namespaces and cgroups apart in the background. The
+/// next one would be measured waiting for that.
+const SETTLING: Duration = Duration::from_millis(100);
+
 /// The options of `bench scale`.
 #[derive(Args)]
 pub(crate) struct ScaleArgs {
     /// How many containers are alive at once
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     containers: u32,
-    /// How often create and list are measured, on the empty machine and on the full one
+    /// How often create and list are measured, on the empty machine and on the full one, after a round that is not
+    /// counted
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// Whose configuration the containers have
@@ -79,12 +87,18 @@ struct Crowd<'a> {
 /// What was found.
 struct Figures {
     containers: u32,
-    first_create: Duration,
-    next_create: Duration,
-    first_list: Duration,
-    full_list: Duration,
+    empty: Look,
+    full: Look,
     /// Private memory of the waiting processes, in KiB: the median, and the most.
     private: (u64, u64),
+}
+
+/// What was measured with so many containers alive; medians.
+struct Look {
+    create: Duration,
+    /// The same namespaces, mounts and groups without a runtime: what of it is the kernel's.
+    floor: Duration,
+    list: Duration,
 }
 
 impl<'a> Crowd<'a> {
@@ -103,8 +117,7 @@ impl<'a> Crowd<'a> {
     }
 
     fn measure(&self, args: &ScaleArgs) -> Result<Figures> {
-        let first_create = self.time_create(args.runs)?;
-        let first_list = self.time_list(args.runs)?;
+        let empty = self.look(args.runs)?;
         for number in 0..args.containers {
             if self.interrupted.load(Ordering::Relaxed) {
                 bail!("interrupted");
@@ -117,32 +130,60 @@ impl<'a> Crowd<'a> {
         }
         private.sort_unstable();
         let most = private.last().copied().unwrap_or_default();
-        Ok(Figures {
-            containers: args.containers,
-            first_create,
-            next_create: self.time_create(args.runs)?,
-            first_list,
-            full_list: self.time_list(args.runs)?,
-            private: (private.get(private.len() / 2).copied().unwrap_or_default(), most),
-        })
+        let private = (private.get(private.len() / 2).copied().unwrap_or_default(), most);
+        Ok(Figures { containers: args.containers, empty, full: self.look(args.runs)?, private })
     }
 
-    /// The median time of a `create`, each container of which is deleted again.
-    fn time_create(&self, runs: u32) -> Result<Duration> {
-        let mut times = Vec::new();
-        for _ in 0..runs {
-            times.push(self.create("once")?.wall.as_secs_f64());
-            self.delete("once")?;
+    /// Measures create, each container of which is deleted again, in turn with the floor; and list.
+    fn look(&self, runs: u32) -> Result<Look> {
+        let (mut create, mut floor, mut list) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..=runs {
+            if self.interrupted.load(Ordering::Relaxed) {
+                bail!("interrupted");
+            }
+            for turn in [round, round + 1] {
+                thread::sleep(SETTLING);
+                let times = if turn % 2 == 0 { &mut create } else { &mut floor };
+                times.push(if turn % 2 == 0 { self.create_once()? } else { self.floor_once()? });
+            }
+            list.push(self.run(&["list"])?.wall.as_secs_f64());
         }
-        median(times)
+        // The first round only warms up.
+        let median = |times: Vec<f64>| median(times.into_iter().skip(1).collect());
+        Ok(Look { create: median(create)?, floor: median(floor)?, list: median(list)? })
     }
 
-    fn time_list(&self, runs: u32) -> Result<Duration> {
-        let mut times = Vec::new();
-        for _ in 0..runs {
-            times.push(self.run(&["list"])?.wall.as_secs_f64());
+    fn create_once(&self) -> Result<f64> {
+        let sample = self.create("once")?;
+        thread::sleep(SETTLING);
+        self.delete("once")?;
+        Ok(sample.wall.as_secs_f64())
+    }
+
+    /// Has the floor make a container of the same kind, and removes it.
+    fn floor_once(&self) -> Result<f64> {
+        let group = format!("{}floor", self.mark);
+        let (pid_file, rootfs) = (self.pid_file("floor"), self.bundles.rootfs());
+        let mut args = vec!["--spec", "--create", text(&pid_file)?, text(&rootfs)?, &group];
+        for hierarchy in self.hierarchies {
+            args.push(text(&hierarchy.path)?);
         }
-        median(times)
+        let outcome = self.launcher.measure(&self.launcher.floor(), &args);
+        thread::sleep(SETTLING);
+        let removed = self.remove_floor(&group);
+        let Outcome::Done(sample) = outcome? else { bail!("the floor hangs") };
+        removed.map(|()| sample.wall.as_secs_f64())
+    }
+
+    fn remove_floor(&self, group: &str) -> Result<()> {
+        let pid = self.pid("floor")?;
+        kill_process(pid, Signal::KILL).context("kill the floor's process")?;
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED).context("wait for the floor's process")?;
+        for hierarchy in self.hierarchies {
+            let path = hierarchy.path.join(group);
+            fs::remove_dir(&path).with_context(|| format!("rmdir {}", path.display()))?;
+        }
+        Ok(())
     }
 
     fn create(&self, name: &str) -> Result<Sample> {
@@ -233,16 +274,29 @@ fn text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{}: not UTF-8", path.display()))
 }
 
+impl Figures {
+    /// How much longer the last create takes than the first, and the same of the floor.
+    fn growth(&self) -> (f64, f64) {
+        let share = |of: fn(&Look) -> Duration| of(&self.full).as_secs_f64() / of(&self.empty).as_secs_f64();
+        (share(|look| look.create), share(|look| look.floor))
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        let share = self.next_create.as_secs_f64() / self.first_create.as_secs_f64();
         let (median, most) = self.private;
-        let next = self.containers + 1;
-        writeln!(formatter, "create of number 1      {:>8.2} ms", millis(self.first_create))?;
-        writeln!(formatter, "create of number {next:<6} {:>8.2} ms, × {share:.2}", millis(self.next_create))?;
-        writeln!(formatter, "list of 0               {:>8.2} ms", millis(self.first_list))?;
-        writeln!(formatter, "list of {:<15} {:>8.2} ms", self.containers, millis(self.full_list))?;
+        for (number, look) in [(1, &self.empty), (self.containers + 1, &self.full)] {
+            let (create, floor) = (millis(look.create), millis(look.floor));
+            writeln!(
+                formatter,
+                "create of number {number:<6} {create:>8.2} ms    the floor {floor:>8.2} ms"
+            )?;
+        }
+        let (create, floor) = self.growth();
+        writeln!(formatter, "growth                  × {create:>6.2}       the floor × {floor:>6.2}")?;
+        writeln!(formatter, "list of 0               {:>8.2} ms", millis(self.empty.list))?;
+        writeln!(formatter, "list of {:<15} {:>8.2} ms", self.containers, millis(self.full.list))?;
         write!(formatter, "private memory of one   {median:>8} KiB, at most {most} KiB")
     }
 }
