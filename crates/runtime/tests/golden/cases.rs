@@ -24,6 +24,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("groups-kept", &[Machine::V2, Machine::User]),
     ("clocks", &[Machine::V2, Machine::User]),
     ("sysctl", &[Machine::V2]),
+    ("sysctl-own-procfs", &[Machine::V2]),
     ("protected", &[Machine::V2]),
     ("mounts", &[Machine::V2]),
     ("mounts-remount", &[Machine::V2]),
