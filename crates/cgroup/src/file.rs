@@ -24,15 +24,25 @@ pub(crate) fn read_path_text(path: impl AsRef<Path>) -> Result<String, Error> {
 /// Reads a whole file below `directory`.
 pub(crate) fn read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<u8>, Errno> {
     let file = open(directory, path, OFlags::RDONLY)?;
+    read_until(&file, |count, _| count == 0)
+}
+
+/// Reads an open file until a call gave as few bytes, of how many there was space for, as `is_last` says.
+fn read_until(file: &OwnedFd, is_last: impl Fn(usize, usize) -> bool) -> Result<Vec<u8>, Errno> {
     let mut content = vec![0; CHUNK];
     let mut filled = 0;
     loop {
         if filled == content.len() {
             content.resize(filled * 2, 0);
         }
-        match rustix::io::read(&file, &mut content[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
+        match rustix::io::read(file, &mut content[filled..]) {
+            Ok(count) => {
+                let space = content.len() - filled;
+                filled += count;
+                if is_last(count, space) {
+                    break;
+                }
+            }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
@@ -44,6 +54,15 @@ pub(crate) fn read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<u8>,
 /// Reads a whole file below `directory` as text.
 pub(crate) fn read_text(directory: BorrowedFd<'_>, path: impl Arg) -> Result<String, Errno> {
     read(directory, path).map(text)
+}
+
+/// Reads a whole file of a group below `directory`, as text.
+///
+/// The call that would only say that there is no more is left out where the one before filled less than half of the
+/// space: the kernel puts whole lines in as long as they fit, and no line of these files is longer than the other half.
+pub(crate) fn read_of_group(directory: BorrowedFd<'_>, path: impl Arg) -> Result<String, Errno> {
+    let file = open(directory, path, OFlags::RDONLY)?;
+    read_until(&file, |count, space| count < space.min(CHUNK / 2)).map(text)
 }
 
 /// Reads an open file anew from its start, as text; it has to fit into one read.

@@ -248,7 +248,7 @@ impl Group {
     }
 
     pub(crate) fn read_raw(&self, directory: &Directory, name: &str) -> Result<String, Errno> {
-        file::read_text(self.anchor.as_fd(), join(&directory.path, name))
+        file::read_of_group(self.anchor.as_fd(), join(&directory.path, name))
     }
 
     /// Makes the error of a read that failed.

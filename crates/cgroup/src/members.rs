@@ -47,7 +47,7 @@ impl Group {
 
     fn collect_members(&self, path: &str, name: &str, pids: &mut Vec<Pid>) -> Result<(), Error> {
         let file = join(path, name);
-        match file::read_text(self.anchor.as_fd(), file.as_str()) {
+        match file::read_of_group(self.anchor.as_fd(), file.as_str()) {
             Ok(text) => pids.extend(text.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?))),
             // A group that went away in between; or a threaded one, whose processes its domain above lists.
             Err(Errno::NOENT | Errno::NODEV | Errno::OPNOTSUPP) => {}

@@ -83,7 +83,7 @@ impl Place {
     }
 
     pub(crate) fn read_raw(&self, name: &str) -> Result<String, Errno> {
-        file::read_text(CWD, self.file(name))
+        file::read_of_group(CWD, self.file(name))
     }
 
     pub(crate) fn write_error(&self, name: &str, value: &str, errno: Errno) -> Error {

@@ -3,34 +3,24 @@
 //! The parser makes the definitions of all that could be on a command line first, which takes longer than such a verb.
 //! What is not read here, and be it wrong, is left to the parser; what is read means the same to it.
 
+mod cgroup;
+mod netns;
 mod ns;
 
-use crate::arguments::netns::{Exec, List, Netns, Verb as NetnsVerb};
+use crate::arguments::cgroup::Cgroup;
+use crate::arguments::netns::Netns;
 use crate::arguments::ns::Ns;
-use crate::arguments::{Arguments, Format, Printing, Telling, Verb};
+use crate::arguments::{Arguments, Verb};
 
 /// Reads the words behind the program's name where they are of such a verb.
 pub(crate) fn read(words: &[&str]) -> Option<Arguments> {
-    if let ["ns", words @ ..] = words {
-        let verb = Verb::Ns(Ns { verb: ns::read(words)? });
-        return Some(Arguments { root: None, verb: Some(verb) });
-    }
     let verb = match words {
-        ["netns", "list"] => {
-            NetnsVerb::List(List { printing: Printing { format: Format::Table }, telling: Telling::QUIET })
-        }
-        ["netns", "exec", words @ ..] => {
-            let (name, rest) = words.split_first()?;
-            let program = rest.first()?;
-            if [name, program].iter().any(|word| word.starts_with('-')) {
-                return None;
-            }
-            let words = words.iter().map(|word| (*word).to_owned()).collect();
-            NetnsVerb::Exec(Exec { words, all: false, telling: Telling::QUIET })
-        }
+        ["cgroup", words @ ..] => Verb::Cgroup(Cgroup { verb: cgroup::read(words)? }),
+        ["netns", words @ ..] => Verb::Netns(Netns { verb: netns::read(words)? }),
+        ["ns", words @ ..] => Verb::Ns(Ns { verb: ns::read(words)? }),
         _ => return None,
     };
-    Some(Arguments { root: None, verb: Some(Verb::Netns(Netns { verb })) })
+    Some(Arguments { root: None, verb: Some(verb) })
 }
 
 #[cfg(test)]
@@ -65,6 +55,14 @@ mod tests {
             ("ns enter -- ls", false),
             ("ns enter a/b -- ls", false),
             ("ns enter 7 --env -- ls", false),
+            ("cgroup get /a", true),
+            ("cgroup get -g memory,cpu a memory.max cpu.weight", true),
+            ("cgroup get @web", true),
+            ("cgroup get -g memory", false),
+            ("cgroup get a/../b", true),
+            ("cgroup get a -v", false),
+            ("cgroup get --controllers memory a", false),
+            ("cgroup set a pids.max=1", false),
             ("", false),
         ] {
             let words: Vec<&str> = line.split_whitespace().collect();

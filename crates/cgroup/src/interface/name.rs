@@ -147,15 +147,21 @@ fn select(matches: impl Fn(&'static Property) -> Option<Option<String>>) -> Sele
 
 /// Compares a name with one of the table; gives what stands for its `*`.
 fn matches(known: &str, name: &str, exact: Exact) -> Option<Option<String>> {
-    let plain = |text: &str| match exact {
-        Exact::Yes => text.to_owned(),
-        Exact::No => text.replace(['.', '_'], "-"),
+    let plain = |byte: u8| match (exact, byte) {
+        (Exact::No, b'.' | b'_') => b'-',
+        _ => byte,
     };
-    let (known, same) = (plain(known), plain(name));
+    let same = |known: &str, name: &str| {
+        known.len() == name.len() && known.bytes().map(plain).eq(name.bytes().map(plain))
+    };
     let Some((before, after)) = known.split_once('*') else {
-        return (known == same).then_some(None);
+        return same(known, name).then_some(None);
     };
-    let inner = same.strip_prefix(before)?.strip_suffix(after)?;
+    let (start, rest) = name.split_at_checked(before.len())?;
+    let (inner, end) = rest.split_at_checked(rest.len().checked_sub(after.len())?)?;
+    if !same(before, start) || !same(after, end) {
+        return None;
+    }
     let is_size = inner.ends_with('B') && inner.bytes().all(|byte| byte.is_ascii_alphanumeric());
     is_size.then(|| Some(inner.to_owned()))
 }
