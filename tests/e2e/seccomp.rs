@@ -1,5 +1,8 @@
 //! `linux.seccomp` by its effect.
 
+use std::fs;
+use std::path::PathBuf;
+
 use palisade_tests::{Bundle, Case, Privilege, case};
 use serde_json::{Value, json};
 
@@ -25,6 +28,38 @@ fn a_call_fails_with_the_errno_of_its_rule() {
         let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
         assert_eq!(filtered(&case, script, section).output(&case), format!("{message}\nSeccomp:\t2"));
     }
+}
+
+#[test]
+fn a_filter_that_was_compiled_before_has_the_same_effect() {
+    let case = case!();
+    let kept = || -> Vec<PathBuf> {
+        let entries = fs::read_dir(case.state().join("@filters")).expect("list the kept filters");
+        entries.map(|entry| entry.expect("read an entry").path()).collect()
+    };
+    let answer = |errno: u32| {
+        let rule = json!({ "names": MKDIR, "action": "SCMP_ACT_ERRNO", "errnoRet": errno });
+        let section = json!({ "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule] });
+        filtered(&case, "mkdir /tmp/new 2>&1 | sed 's/.*: //'", section).output(&case)
+    };
+    assert_eq!(answer(28), "No space left on device");
+    let [first] = kept().try_into().expect("one filter is kept");
+    let text = fs::read(&first).expect("read the kept filter");
+    assert_eq!(answer(28), "No space left on device");
+    assert_eq!(kept().as_slice(), std::slice::from_ref(&first));
+    assert_eq!(answer(30), "Read-only file system");
+    assert_eq!(kept().len(), 2);
+    fs::write(&first, &text[..text.len() / 2]).expect("damage the kept filter");
+    assert_eq!(answer(28), "No space left on device");
+    assert!(fs::read(&first).expect("read the kept filter") == text, "it was not written anew");
+
+    // The last instruction of a program returns what a rule says: the filter that is kept is the one that is loaded.
+    let mut other = text.clone();
+    for place in (0..other.len() - 4).filter(|place| text[*place..].starts_with(&[28, 0, 5, 0])) {
+        other[place] = 30;
+    }
+    fs::write(&first, other).expect("write another filter");
+    assert_eq!(answer(28), "Read-only file system");
 }
 
 #[test]

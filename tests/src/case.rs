@@ -129,10 +129,11 @@ impl Case {
         self.scratch.join("state")
     }
 
-    /// Lists the containers that are on record.
+    /// Lists the containers that are on record; compiled filters are kept for the next ones.
     fn states(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(self.state()) else { return Vec::new() };
-        entries.flatten().map(|entry| format!("state {}", entry.path().display())).collect()
+        let entries = entries.flatten().filter(|entry| entry.file_name() != "@filters");
+        entries.map(|entry| format!("state {}", entry.path().display())).collect()
     }
 
     /// Prepares a call of `palisade` whose state is kept in the scratch directory.

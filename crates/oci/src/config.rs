@@ -94,7 +94,7 @@ records! {
 }
 
 /// Whether a section of another platform is there; what is in it is not read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Presence {
     /// It is not.
     #[default]

@@ -159,7 +159,7 @@ words! {
 }
 
 /// A list of CPUs as `0-3,7`, or an empty one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CpuList(String);
 
 impl CpuList {

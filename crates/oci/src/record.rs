@@ -15,7 +15,7 @@ macro_rules! records {
     )+) => {
         $(
             $(#[$about])*
-            #[derive(Clone, Debug, Default, PartialEq, Eq)]
+            #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
             pub struct $name {
                 $($(#[$meaning])* pub $field: $type,)*
             }
@@ -63,7 +63,7 @@ macro_rules! words {
     )+) => {
         $(
             $(#[$about])*
-            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
             pub enum $name {
                 #[default]
                 #[doc = concat!("`", $first_word, "`.")]

@@ -17,6 +17,7 @@ mod error;
 mod execute;
 mod explain;
 mod features;
+mod filters;
 mod hooks;
 mod host;
 mod id;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use palisade_namespace::{Kind, Kinds, Rights};
 use palisade_oci::{IntelRdt, MemoryPolicy, Personality, Process, Seccomp};
+use palisade_seccomp::Filter;
 
 use super::process::{self, ProcessPlan, Surroundings};
 use super::{Draft, Groups, Keyring, Violations, execution, launch, list, resctrl, seccomp};
@@ -22,6 +23,8 @@ pub struct ExecRequest<'a> {
     pub process: &'a Process,
     /// The container's seccomp section.
     pub seccomp: Option<&'a Seccomp>,
+    /// Its compiled filter, where it is there from before.
+    pub filter: Option<&'a Filter>,
     /// The socket of its agent, where an annotation names it.
     pub receiver: Option<&'a str>,
     /// The container's execution domain.
@@ -57,7 +60,9 @@ pub struct ExecRequest<'a> {
 pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>), Violations> {
     let mut draft = Draft::new(host);
     let own_user = request.kinds.contains(Kind::User);
-    let filter = request.seccomp.and_then(|section| seccomp::plan(&mut draft, section, request.receiver));
+    let filter = request
+        .seccomp
+        .and_then(|section| seccomp::plan(&mut draft, section, request.receiver, request.filter));
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,

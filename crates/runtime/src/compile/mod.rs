@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use palisade_cgroup::{GroupPath, Version};
 use palisade_namespace::Namespaces;
 use palisade_oci::Spec;
+use palisade_seccomp::Filter;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use capabilities::names as capability_names;
@@ -46,6 +47,7 @@ pub(crate) use seccomp::{agent, receiver};
 pub use update::update;
 pub use violation::{Violation, Violations};
 
+use crate::filters::Key;
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
@@ -163,6 +165,8 @@ pub struct Request<'a> {
     pub modules: SecurityModules,
     /// Where resctrl is mounted, for a configuration that asks for it.
     pub resctrl: Option<PathBuf>,
+    /// The compiled filter of the seccomp section, where it is there from before.
+    pub filter: Option<&'a Filter>,
 }
 
 /// A plan with what a lifecycle has to remember of the configuration.
@@ -178,6 +182,8 @@ pub struct Compiled {
     pub group: Option<GroupPath>,
     /// The unit of systemd that the group is of, where systemd makes it.
     pub unit: Option<Unit>,
+    /// What to keep the seccomp filter under, where it was compiled now.
+    pub(crate) new_filter: Option<Key>,
 }
 
 /// Works out how to make a container.
@@ -267,7 +273,7 @@ impl<'a> Draft<'a> {
         }
         self.plan.init = self.init;
         let unit = self.scope.map(|scope| scope.unit);
-        Ok(Compiled { plan: self.plan, warnings: self.warnings, root, group, unit })
+        Ok(Compiled { plan: self.plan, warnings: self.warnings, root, group, unit, new_filter: None })
     }
 }
 

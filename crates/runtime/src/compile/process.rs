@@ -47,11 +47,9 @@ pub(super) fn read(
         _ => Groups::Configured,
     };
     let groups = groups.heeding(&spec.annotations);
-    let filter = spec
-        .linux
-        .seccomp
-        .as_ref()
-        .and_then(|section| seccomp::plan(draft, section, seccomp::receiver(&spec.annotations)));
+    let filter = spec.linux.seccomp.as_ref().and_then(|section| {
+        seccomp::plan(draft, section, seccomp::receiver(&spec.annotations), request.filter)
+    });
     let settings = execution::Settings {
         id: request.id,
         keyring: request.keyring,

@@ -6,7 +6,7 @@ use palisade_oci as oci;
 
 use super::Draft;
 use crate::plan::{Agent, ExecOp};
-use palisade_seccomp::{Action, Arch, Argument, Flag, Operator, Profile, Syscall};
+use palisade_seccomp::{Action, Arch, Argument, Filter, Flag, Operator, Profile, Syscall};
 
 /// crun's annotation for the socket of the agent, from before the specification had a field for it.
 const RECEIVER: &str = "run.oci.seccomp.receiver";
@@ -23,9 +23,10 @@ pub(crate) fn agent(spec: &oci::Spec) -> Option<Agent> {
 
 /// The same of a section, where an annotation may name the socket.
 pub(super) fn agent_of(section: &oci::Seccomp, receiver: Option<&str>) -> Option<Agent> {
-    let profile = profile(section, receiver);
-    let path = profile.listener_path.filter(|_| asks(section))?;
-    Some(Agent { path, metadata: profile.listener_metadata })
+    let own = (!section.listener_path.is_empty()).then_some(section.listener_path.as_str());
+    let path = own.or(receiver).filter(|_| asks(section))?.to_owned();
+    let metadata = (!section.listener_metadata.is_empty()).then(|| section.listener_metadata.clone());
+    Some(Agent { path, metadata })
 }
 
 fn asks(section: &oci::Seccomp) -> bool {
@@ -33,8 +34,14 @@ fn asks(section: &oci::Seccomp) -> bool {
     actions.any(|action| action == oci::SeccompAction::Notify)
 }
 
-/// Compiles the seccomp section for the exec list; `receiver` is the socket that an annotation names.
-pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp, receiver: Option<&str>) -> Option<ExecOp> {
+/// Compiles the seccomp section for the exec list, where it was not before; `receiver` is the socket that an annotation
+/// names.
+pub(super) fn plan(
+    draft: &mut Draft<'_>,
+    section: &oci::Seccomp,
+    receiver: Option<&str>,
+    compiled: Option<&Filter>,
+) -> Option<ExecOp> {
     if let Some(agent) = agent_of(section, receiver)
         && !agent.path.starts_with('/')
     {
@@ -42,7 +49,11 @@ pub(super) fn plan(draft: &mut Draft<'_>, section: &oci::Seccomp, receiver: Opti
         draft.violations.add("/linux/seccomp/listenerPath", message);
         return None;
     }
-    match palisade_seccomp::compile(&profile(section, receiver)) {
+    let filter = match compiled {
+        Some(filter) => Ok(filter.clone()),
+        None => palisade_seccomp::compile(&profile(section, receiver)),
+    };
+    match filter {
         Ok(filter) => {
             let instructions = filter.instructions.len();
             Some(ExecOp::Seccomp { filter, instructions })

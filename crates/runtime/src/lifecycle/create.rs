@@ -12,6 +12,7 @@ use super::{Container, absolute, home};
 use crate::compile::{self, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback, Request};
 use crate::error::{During, Error, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute};
+use crate::filters::Key;
 use crate::hooks;
 use crate::host::Host;
 use crate::id::ContainerId;
@@ -130,21 +131,28 @@ impl<'a> CreateRequest<'a> {
     /// # Errors
     /// All that is wrong with the configuration.
     pub fn compile(&self, host: &Host) -> Result<Compiled> {
+        let spec = &self.bundle.spec;
+        let section = spec.linux.seccomp.as_ref();
+        let receiver = compile::receiver(&spec.annotations);
+        let key = section.and_then(|section| Key::of(self.state, section, receiver));
+        let filter = key.as_ref().and_then(Key::find);
         let request = Request {
             id: self.id,
             bundle: &self.bundle.directory,
             begin: self.begin,
             enter_root: self.enter_root,
-            home: home::find_in_root(&self.bundle.spec, &self.bundle.directory),
+            home: home::find_in_root(spec, &self.bundle.directory),
             preserve_fds: self.preserve_fds,
             root: self.root.clone(),
             loopback: self.loopback,
             keyring: self.keyring,
             driver: self.driver,
-            resctrl: self.bundle.spec.linux.intel_rdt.as_ref().and_then(|_| resctrl::find()),
-            modules: SecurityModules::of_container(&self.bundle.spec),
+            resctrl: spec.linux.intel_rdt.as_ref().and_then(|_| resctrl::find()),
+            modules: SecurityModules::of_container(spec),
+            filter: filter.as_ref(),
         };
-        let mut compiled = compile::container(&self.bundle.spec, host, &request)?;
+        let mut compiled = compile::container(spec, host, &request)?;
+        compiled.new_filter = key.filter(|_| filter.is_none());
         let notes = self.bundle.notes.iter().map(|note| format!("{note}; it is left out"));
         compiled.warnings.splice(..0, notes);
         Ok(compiled)
@@ -186,7 +194,12 @@ impl Container {
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
         let spec = &request.bundle.spec;
         match make(host, request, compiled, &record, &draft) {
-            Ok(started) => Created::new(draft, record, started, compiled),
+            Ok(started) => {
+                if let Some(key) = &compiled.new_filter {
+                    key.keep(&compiled.plan);
+                }
+                Created::new(draft, record, started, compiled)
+            }
             Err(error) => Err(undo(host, spec, &record, &draft, error)),
         }
     }

@@ -4,13 +4,15 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use palisade_cgroup::{FreezerState, Group, GroupPath, SubGroup, Version};
-use palisade_oci::Process as ProcessSpec;
 use palisade_oci::state::Status;
+use palisade_oci::{Process as ProcessSpec, Spec};
+use palisade_seccomp::Filter;
 
 use super::{Container, home};
 use crate::compile::{self, ExecRequest, Groups};
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
+use crate::filters::Key;
 use crate::host::Host;
 use crate::labels::SecurityModules;
 use crate::scope::Unit;
@@ -76,6 +78,8 @@ impl Container {
         let attach = group.as_ref().and_then(|group| self.unit_out_of_reach(host, group));
         let group = group.filter(|_| attach.is_none());
         let rdt = spec.linux.intel_rdt.as_ref().map(|rdt| (rdt, crate::resctrl::find()));
+        let receiver = compile::receiver(&spec.annotations);
+        let (filter, new_filter) = self.filter(&spec, receiver);
         let request = ExecRequest {
             id: &self.record.id,
             personality: spec.linux.personality.as_ref(),
@@ -85,7 +89,8 @@ impl Container {
             intel_rdt: rdt.as_ref().map(|(rdt, root)| (*rdt, root.as_deref())),
             process: options.process,
             seccomp: spec.linux.seccomp.as_ref(),
-            receiver: compile::receiver(&spec.annotations),
+            filter: filter.as_ref(),
+            receiver,
             pid,
             kinds: self.record.kinds(),
             in_group: group.as_ref().is_some_and(|group| group.tasks().next().is_some()),
@@ -116,7 +121,21 @@ impl Container {
             }
             started => started?,
         };
+        if let Some(key) = new_filter {
+            key.keep(&plan);
+        }
         Ok(Executed { started, warnings })
+    }
+
+    /// The compiled filter, or what to keep it under.
+    fn filter(&self, spec: &Spec, receiver: Option<&str>) -> (Option<Filter>, Option<Key>) {
+        let state = self.directory.path().parent();
+        let section = spec.linux.seccomp.as_ref();
+        let key = state.zip(section).and_then(|(state, section)| Key::of(state, section, receiver));
+        match key.as_ref().and_then(Key::find) {
+            None => (None, key),
+            found => (found, None),
+        }
     }
 
     fn paused(&self) -> Error {

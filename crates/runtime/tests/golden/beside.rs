@@ -39,6 +39,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         intel_rdt: None,
         process,
         seccomp,
+        filter: None,
         receiver: None,
         pid: PID,
         kinds,

@@ -19,5 +19,6 @@ pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         driver: Driver::FileSystem,
         modules: SecurityModules::default(),
         resctrl: Some("/sys/fs/resctrl".into()),
+        filter: None,
     }
 }
