@@ -1,13 +1,10 @@
 //! `--user`: numbers, or names of the container's own user database.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 
-use palisade_runtime::{Error, Result};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
-
-/// The most that is read of a user database.
-const MOST: usize = 1 << 20;
+use palisade_runtime::{Error, Result, read_database};
+use rustix::fs::{CWD, Mode, OFlags};
 
 /// Who a program runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +31,8 @@ impl Database {
         let root = rustix::fs::openat(CWD, root, flags, Mode::empty())
             .map_err(|errno| Error::call(format_args!("open {}", root.display()), errno))?;
         Ok(Self {
-            passwd: read_file(root.as_fd(), "etc/passwd").unwrap_or_default(),
-            group: read_file(root.as_fd(), "etc/group").unwrap_or_default(),
+            passwd: read_database(root.as_fd(), "etc/passwd").unwrap_or_default(),
+            group: read_database(root.as_fd(), "etc/group").unwrap_or_default(),
         })
     }
 
@@ -119,21 +116,6 @@ fn number(text: &str) -> Result<Option<u32>> {
         Ok(id) if id != u32::MAX && !text.starts_with('+') => Ok(Some(id)),
         _ => Err(Error::new(format!("{text} is no id between 0 and 4294967294"))),
     }
-}
-
-fn read_file(root: BorrowedFd<'_>, path: &str) -> Option<String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let file = rustix::fs::openat2(root, path, flags, Mode::empty(), resolve).ok()?;
-    let status = rustix::fs::fstat(&file).ok()?;
-    let size = usize::try_from(status.st_size).ok().filter(|size| *size <= MOST)?;
-    if !rustix::fs::FileType::from_raw_mode(status.st_mode).is_file() {
-        return None;
-    }
-    let mut text = vec![0; size];
-    let length = rustix::io::read(&file, &mut text).ok()?;
-    text.truncate(length);
-    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod plan;
 
 mod criu;
+mod database;
 mod error;
 mod execute;
 mod explain;
@@ -34,6 +35,7 @@ mod statistics;
 mod terminal;
 
 pub use criu::{CgroupHandling, DumpOptions, ImageOptions, PageServerAddress};
+pub use database::read_database;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{Event, Process, Started};
 pub use explain::Explain;

@@ -4,11 +4,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use palisade_oci::{Process, Spec};
-use rustix::fs::{Mode, OFlags, ResolveFlags};
 
+use crate::database::read_database;
 use crate::execute::open_directory;
-
-const MOST: usize = 1 << 20;
 
 /// Looks into the root file system of a bundle. None when the environment names a home already.
 pub(super) fn find_in_root(spec: &Spec, bundle: &Path) -> Option<String> {
@@ -24,7 +22,7 @@ pub(super) fn needs_home(process: &Process) -> bool {
 
 /// Looks below a root directory; `/` when the user is not listed, as login(1) has it.
 pub(super) fn find(root: BorrowedFd<'_>, uid: u32) -> String {
-    let listed = read_passwd(root).and_then(|text| {
+    let listed = read_database(root, "etc/passwd").and_then(|text| {
         text.lines().find_map(|line| {
             let mut fields = line.split(':');
             let listed: u32 = fields.nth(2)?.parse().ok()?;
@@ -32,22 +30,6 @@ pub(super) fn find(root: BorrowedFd<'_>, uid: u32) -> String {
         })
     });
     listed.filter(|home| home.starts_with('/')).unwrap_or_else(|| "/".to_owned())
-}
-
-/// Reads the user database. Links in the image are followed inside the image alone, and a FIFO does not block.
-fn read_passwd(root: BorrowedFd<'_>) -> Option<String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let file = rustix::fs::openat2(root, "etc/passwd", flags, Mode::empty(), resolve).ok()?;
-    let status = rustix::fs::fstat(&file).ok()?;
-    let size = usize::try_from(status.st_size).ok().filter(|size| *size <= MOST)?;
-    if !rustix::fs::FileType::from_raw_mode(status.st_mode).is_file() {
-        return None;
-    }
-    let mut text = vec![0; size];
-    let length = rustix::io::read(&file, &mut text).ok()?;
-    text.truncate(length);
-    String::from_utf8(text).ok()
 }
 
 #[cfg(test)]
@@ -99,7 +81,8 @@ mod tests {
         assert_eq!(home(up), "/inside", "a link upwards ends at the image's root");
         let fifo = |root: &Path| {
             let path = root.join("etc/passwd");
-            rustix::fs::mkfifoat(rustix::fs::CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
+            rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+                .unwrap();
         };
         assert_eq!(home(fifo), "/", "a FIFO that nobody writes to does not block");
     }

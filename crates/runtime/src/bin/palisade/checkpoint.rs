@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use palisade_runtime::compile::{Begin, Driver};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, Foreground, ImageOptions,
-    Relay, Result, Store, send_master,
+    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, ImageOptions, Result, Store,
+    send_master,
 };
 use palisade_sys::signal;
 
@@ -68,31 +68,23 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
     let mut created = Container::restore(&host, &request, &images, verb.lsm_profile.as_deref())?;
     log.warnings(&created.warnings);
     let handed =
-        hand_over(verb, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec));
+        hand_over(verb, &mut created).and_then(|()| created.container.run_poststart(&host, &bundle.spec));
     if let Err(error) = handed {
         return Err(undo(created, error));
     }
     if verb.detach {
         return Ok(0);
     }
-    let relay = match created.terminal.take() {
-        Some(master) if verb.console_socket.is_none() => Some(Relay::begin(master)?),
-        _ => None,
-    };
-    let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let end = orphans.wait(Foreground {
-        process: &created.process,
-        signals: signals.as_fd(),
-        relay,
-        patience: None,
-    })?;
+    let end = orphans.wait(&mut created)?;
     log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     Ok(end.code())
 }
 
 /// Gives the terminal and the process's number to whoever asked for them.
-fn hand_over(verb: &Restore, created: &Created) -> Result<()> {
-    if let (Some(socket), Some(master)) = (&verb.console_socket, &created.terminal) {
+fn hand_over(verb: &Restore, created: &mut Created) -> Result<()> {
+    if let Some(socket) = &verb.console_socket
+        && let Some(master) = created.terminal.take()
+    {
         send_master(socket, master.as_fd())?;
     }
     match &verb.pid_file {

@@ -24,8 +24,8 @@ pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> R
     }
     check_socket(verb.console_socket.as_deref(), wants_terminal(&bundle))?;
     let _mask = signal::block_all();
-    let created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
-    match hand_over(verb, &created) {
+    let mut created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
+    match hand_over(verb, &mut created) {
         Ok(()) => Ok(0),
         Err(error) => Err(undo(created, error)),
     }
@@ -44,25 +44,15 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
     let _mask = signal::block_all();
     let orphans = Orphans::adopt(verb.detach || verb.make.no_subreaper)?;
     let mut created = make(&verb.make, &host, driver, &bundle, store, Begin::AtOnce, log)?;
-    if let Err(error) =
-        hand_over(&verb.make, &created).and_then(|()| created.container.run_poststart(&host, &bundle.spec))
+    if let Err(error) = hand_over(&verb.make, &mut created)
+        .and_then(|()| created.container.run_poststart(&host, &bundle.spec))
     {
         return Err(undo(created, error));
     }
     if verb.detach {
         return Ok(0);
     }
-    let relay = match created.terminal.take() {
-        Some(master) if verb.make.console_socket.is_none() => Some(Relay::begin(master)?),
-        _ => None,
-    };
-    let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
-    let end = orphans.wait(Foreground {
-        process: &created.process,
-        signals: signals.as_fd(),
-        relay,
-        patience: None,
-    })?;
+    let end = orphans.wait(&mut created)?;
     if !verb.keep {
         log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
@@ -88,8 +78,12 @@ impl Orphans {
         Ok(Self::Adopted)
     }
 
-    /// Waits for a container's end, and for those of its orphans.
-    pub(crate) fn wait(self, foreground: Foreground<'_>) -> Result<End> {
+    /// Waits for a container's end, and for those of its orphans. Relays its terminal, unless that was handed over.
+    pub(crate) fn wait(self, created: &mut Created) -> Result<End> {
+        let relay = created.terminal.take().map(Relay::begin).transpose()?;
+        let signals = signal::descriptor().map_err(|errno| Error::call("signalfd", errno))?;
+        let foreground =
+            Foreground { process: &created.process, signals: signals.as_fd(), relay, patience: None };
         match self {
             Self::Adopted => foreground.wait_as_subreaper(),
             Self::Left => foreground.wait(),
@@ -212,8 +206,10 @@ fn make(
 }
 
 /// Gives the terminal and the process's number to whoever asked for them.
-fn hand_over(verb: &Make, created: &Created) -> Result<()> {
-    if let (Some(socket), Some(master)) = (&verb.console_socket, &created.terminal) {
+fn hand_over(verb: &Make, created: &mut Created) -> Result<()> {
+    if let Some(socket) = &verb.console_socket
+        && let Some(master) = created.terminal.take()
+    {
         send_master(socket, master.as_fd())?;
     }
     if let Some(socket) = &verb.pidfd_socket {
