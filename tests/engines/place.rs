@@ -7,6 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use palisade_tests::container::wait_until;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -148,16 +149,15 @@ pub(crate) fn mount_private(point: &Path) {
     mount_change(point, MountPropagationFlags::PRIVATE).expect("make a mount private");
 }
 
-/// Unmounts what an engine keeps mounted for itself, as often as it is mounted.
+/// Unmounts what an engine keeps mounted for itself, as often as it is mounted. Processes that clean up after a container
+/// when nobody waits for them any more may still have files of it open.
 pub(crate) fn unmount_own(point: &Path) {
-    loop {
-        match unmount(point, UnmountFlags::empty()) {
-            Ok(()) => {}
-            // It is mounted no more, or never was.
-            Err(Errno::INVAL | Errno::NOENT) => return,
-            Err(error) => panic!("umount {}: {error}", point.display()),
-        }
-    }
+    wait_until("an engine's own mount is not used", || match unmount(point, UnmountFlags::empty()) {
+        Ok(()) | Err(Errno::BUSY) => false,
+        // It is mounted no more, or never was.
+        Err(Errno::INVAL | Errno::NOENT) => true,
+        Err(error) => panic!("umount {}: {error}", point.display()),
+    });
 }
 
 /// Demands that Palisade keeps no state of any container in the places that it takes by itself; compiled filters are for

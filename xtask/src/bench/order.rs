@@ -9,6 +9,7 @@ mod script;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result};
 
@@ -17,52 +18,98 @@ use super::launch::Launcher;
 use super::rounds::{Bench, Pace};
 use super::series::Results;
 use super::subject::{self, Name, Subject};
-use super::{make_directory, notice_interrupts, require_root};
+use super::{make_directory, notice_interrupts, require_root, toolbox};
 use crate::hierarchy;
 use crate::workspace::Workspace;
 use map::Map;
 
-/// The list, below the workspace's root; the runtime's build script hands it to the linker.
-const LIST: &str = "crates/runtime/link/first.ld";
+/// A program that is put in order.
+struct Ordered {
+    /// Its package and its name.
+    names: (&'static str, &'static str),
+    /// The list, below the workspace's root; the package's build script hands it to the linker.
+    list: &'static str,
+    /// Has it do what is to be fast.
+    visit: fn(&Site<'_>, &Path) -> Result<()>,
+}
 
-/// Measures which functions of `palisade` the verbs execute, and writes the list.
+const ORDERED: [Ordered; 2] = [
+    Ordered {
+        names: ("palisade-runtime", "palisade"),
+        list: "crates/runtime/link/first.ld",
+        visit: visit_palisade,
+    },
+    Ordered { names: ("palisade-cli", "pal"), list: "crates/cli/link/first.ld", visit: visit_pal },
+];
+
+/// Where the programs are run.
+struct Site<'a> {
+    workspace: &'a Workspace,
+    directory: PathBuf,
+    /// The addresses of a program's symbols, and those that were visited.
+    addresses: PathBuf,
+    visited: PathBuf,
+    interrupted: &'a AtomicBool,
+}
+
+impl Site<'_> {
+    fn launcher(&self) -> Result<Launcher> {
+        Launcher::of_visits(self.workspace, &self.directory, &self.addresses, &self.visited)
+    }
+}
+
+/// Measures which functions of the programs their verbs execute, and writes the lists.
 pub(super) fn run() -> Result<()> {
     require_root()?;
     let interrupted = notice_interrupts()?;
     let workspace = Workspace::load()?;
     let directory = make_directory(&workspace)?;
-    let (program, map) = build(&workspace)?;
+    let (addresses, visited) = (directory.join("addresses"), directory.join("visited"));
+    let site = Site { workspace: &workspace, directory, addresses, visited, interrupted: &interrupted };
+    ORDERED.iter().try_for_each(|ordered| put_in_order(&site, ordered))
+}
+
+fn put_in_order(site: &Site<'_>, ordered: &Ordered) -> Result<()> {
+    let (program, map) = build(site.workspace, ordered)?;
     let map = Map::parse(&fs::read_to_string(&map).with_context(|| format!("read {}", map.display()))?);
-    let addresses = directory.join("addresses");
-    let visited = directory.join("visited");
-    write(&addresses, &map.symbols().map(|address| format!("{address:x}\n")).collect::<String>())?;
-    write(&visited, "")?;
-
-    let subjects = [Subject { name: Name::Palisade, program, version: String::new() }];
-    let hierarchies = hierarchy::mounted()?;
-    for profile in [Profile::Docker, Profile::Runc] {
-        let launcher = Launcher::of_visits(&workspace, &directory, &addresses, &visited)?;
-        let bundles = Bundles::make(&workspace, &directory, profile, &hierarchies)?;
-        let bench = Bench::new(&subjects, &bundles, &hierarchies, launcher, &interrupted)?;
-        let measured = bench.measure(&mut Results::default(), Pace::BackToBack, 1);
-        measured.and(bench.finish())?;
-    }
-
-    let text = fs::read_to_string(&visited).with_context(|| format!("read {}", visited.display()))?;
+    write(&site.addresses, &map.symbols().map(|address| format!("{address:x}\n")).collect::<String>())?;
+    write(&site.visited, "")?;
+    (ordered.visit)(site, &program)?;
+    let text =
+        fs::read_to_string(&site.visited).with_context(|| format!("read {}", site.visited.display()))?;
     let visits = text.lines().map(|line| sections(&map, line)).collect::<Result<Vec<_>>>()?;
-    let list = workspace.root().join(LIST);
-    write(&list, &script::script(&map, &visits))?;
-    println!("order: {} sections of {} in {LIST}", distinct(&visits), map.sections().len());
+    write(&site.workspace.root().join(ordered.list), &script::script(ordered.names.1, &map, &visits))?;
+    println!("order: {} sections of {} in {}", distinct(&visits), map.sections().len(), ordered.list);
     Ok(())
 }
 
-/// Builds `palisade` apart from other builds, and has the linker tell where it puts what.
-fn build(workspace: &Workspace) -> Result<(PathBuf, PathBuf)> {
+/// The verbs of a container's life.
+fn visit_palisade(site: &Site<'_>, program: &Path) -> Result<()> {
+    let subjects = [Subject { name: Name::Palisade, program: program.to_owned(), version: String::new() }];
+    let hierarchies = hierarchy::mounted()?;
+    for profile in [Profile::Docker, Profile::Runc] {
+        let bundles = Bundles::make(site.workspace, &site.directory, profile, &hierarchies)?;
+        let bench = Bench::new(&subjects, &bundles, &hierarchies, site.launcher()?, site.interrupted)?;
+        let measured = bench.measure(&mut Results::default(), Pace::BackToBack, 1);
+        measured.and(bench.finish())?;
+    }
+    Ok(())
+}
+
+/// What is compared with other tools.
+fn visit_pal(site: &Site<'_>, program: &Path) -> Result<()> {
+    let launcher = site.launcher()?;
+    toolbox::visit(&launcher, program)
+}
+
+/// Builds a program apart from other builds, and has the linker tell where it puts what.
+fn build(workspace: &Workspace, ordered: &Ordered) -> Result<(PathBuf, PathBuf)> {
     let target = workspace.target().join("order");
-    let map = target.join("palisade.map");
+    let map = target.join(ordered.names.1).with_extension("map");
     let link = format!("link-arg=-Wl,-Map={}", map.display());
-    let program = subject::build_palisade_with(
+    let program = subject::build(
         workspace,
+        ordered.names,
         &["--target-dir".as_ref(), target.as_ref()],
         &["-C".as_ref(), link.as_ref()],
     )?;

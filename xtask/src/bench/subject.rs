@@ -118,18 +118,19 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Builds `palisade` as it is released, and asks cargo where it is.
 fn build_palisade(workspace: &Workspace) -> Result<PathBuf> {
-    build_palisade_with(workspace, &[], &[])
+    build(workspace, ("palisade-runtime", "palisade"), &[], &[])
 }
 
-/// Builds `palisade` as it is released, with more options of cargo and of the compiler.
-pub(crate) fn build_palisade_with(
+/// Builds a program of a package as it is released, with more options of cargo and of the compiler.
+pub(crate) fn build(
     workspace: &Workspace,
+    (package, program): (&str, &str),
     cargo_options: &[&OsStr],
     compiler_options: &[&OsStr],
 ) -> Result<PathBuf> {
-    eprintln!("bench: building palisade");
+    eprintln!("bench: building {program}");
     let output = Command::new(cargo())
-        .args(["rustc", "--release", "--package", "palisade-runtime", "--bin", "palisade"])
+        .args(["rustc", "--release", "--package", package, "--bin", program])
         .arg("--message-format=json-render-diagnostics")
         .args(cargo_options)
         .arg("--")
@@ -139,17 +140,17 @@ pub(crate) fn build_palisade_with(
         .output()
         .context("execute cargo rustc")?;
     if !output.status.success() {
-        bail!("cargo rustc of palisade: {}", output.status);
+        bail!("cargo rustc of {program}: {}", output.status);
     }
     for line in output.stdout.split(|byte| *byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
-        if message["target"]["name"] == "palisade"
-            && let Some(program) = message["executable"].as_str()
+        if message["target"]["name"] == program
+            && let Some(path) = message["executable"].as_str()
         {
-            return Ok(PathBuf::from(program));
+            return Ok(PathBuf::from(path));
         }
     }
-    bail!("cargo rustc names no executable for palisade")
+    bail!("cargo rustc names no executable for {program}")
 }
 
 /// Installs youki into target/youki, without what needs C libraries: seccomp and systemd are not measured.

@@ -65,6 +65,17 @@ pub(crate) fn run(args: &ToolboxArgs) -> Result<()> {
     Ok(())
 }
 
+/// Runs each command of `pal` that is compared, once.
+pub(super) fn visit(launcher: &Launcher, pal: &Path) -> Result<()> {
+    let place = Place::make()?;
+    let visited = rivals::all(&place).iter().try_for_each(|rival| {
+        let run = (rival.runs == Runs::True).then_some("/bin/true");
+        let words: Vec<&str> = rival.pal.iter().map(String::as_str).chain(run).collect();
+        measure(launcher, pal, &words).map(drop)
+    });
+    visited.and(place.remove())
+}
+
 fn compare_all(
     args: &ToolboxArgs,
     launcher: &Launcher,

@@ -6,7 +6,7 @@ use super::map::{Map, Section};
 
 /// Says at the top of the file where it is from.
 const HEAD: &str = "\
-/* The functions of palisade that the usual verbs need, for the linker to put together: what is needed by most of them
+/* The functions of PROGRAM that the usual verbs need, for the linker to put together: what is needed by most of them
    first. `cargo xtask bench order` writes this. A name that is not there any more does no harm, and a function that is
    missing here is found elsewhere, at the price of some memory. */
 ";
@@ -24,7 +24,7 @@ struct Pattern {
 }
 
 /// Writes the sections that each visit went to, in the order in which it did.
-pub(super) fn script(map: &Map, visits: &[Vec<usize>]) -> String {
+pub(super) fn script(program: &str, map: &Map, visits: &[Vec<usize>]) -> String {
     let mut patterns: HashMap<String, Pattern> = HashMap::new();
     for (pattern, section) in needed(map, visits) {
         let entry = patterns.entry(pattern).or_insert(Pattern { first: usize::MAX, ..Pattern::default() });
@@ -42,7 +42,8 @@ pub(super) fn script(map: &Map, visits: &[Vec<usize>]) -> String {
     let is_thin = |pattern: &Pattern| pattern.found > 2 * pattern.needed;
     lines.sort_by_key(|(_, pattern)| (is_thin(pattern), usize::MAX - pattern.visits, pattern.first));
     let lines: String = lines.iter().map(|(pattern, _)| format!("    {pattern}\n")).collect();
-    format!("{HEAD}SECTIONS {{\n  .text.first : {{\n{lines}  }}\n}} INSERT BEFORE .text;\n")
+    let head = HEAD.replace("PROGRAM", program);
+    format!("{head}SECTIONS {{\n  .text.first : {{\n{lines}  }}\n}} INSERT BEFORE .text;\n")
 }
 
 /// Gathers how each section that a pattern can name was needed.
@@ -126,7 +127,7 @@ mod tests {
     #[test]
     fn what_most_visits_need_is_first_and_a_name_of_many_last() {
         let map = Map::parse(TEXT);
-        let text = script(&map, &[vec![2, 0, 6], vec![0, 4, 5], vec![5, 1, 0]]);
+        let text = script("palisade", &map, &[vec![2, 0, 6], vec![0, 4, 5], vec![5, 1, 0]]);
         let lines: Vec<_> = text.lines().filter(|line| line.starts_with("    ")).map(str::trim).collect();
         assert_eq!(
             lines,
