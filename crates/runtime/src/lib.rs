@@ -34,7 +34,7 @@ mod socket;
 mod statistics;
 mod terminal;
 
-pub use criu::{CgroupHandling, DumpOptions, ImageOptions, PageServerAddress};
+pub use criu::{CgroupHandling, DumpOptions, ImageOptions, PageServerAddress, RestoreLabels};
 pub use database::read_database;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{Event, Process, Started};

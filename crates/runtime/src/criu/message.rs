@@ -124,6 +124,9 @@ pub(crate) struct Options {
     pub(crate) orphan_pts_master: Option<bool>,
     #[prost(string, optional, tag = "53")]
     pub(crate) lsm_profile: Option<String>,
+    /// Version 3.16 and newer.
+    #[prost(string, optional, tag = "63")]
+    pub(crate) lsm_mount_context: Option<String>,
 }
 
 /// What criu does about cgroups, `criu_cg_mode`.

@@ -78,6 +78,15 @@ pub struct DumpOptions {
     pub status_descriptor: Option<i32>,
 }
 
+/// What takes the place of the security labels in the images; the names are those of criu's options.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RestoreLabels<'a> {
+    /// The profile of AppArmor, or the SELinux context, of the processes: `TYPE:NAME`.
+    pub lsm_profile: Option<&'a str>,
+    /// The SELinux context of mounts that have one (criu 3.16).
+    pub lsm_mount_context: Option<&'a str>,
+}
+
 /// What becomes of the cgroups, criu's `--manage-cgroups`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CgroupHandling {
@@ -255,7 +264,7 @@ pub(crate) struct Restore<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) root: &'a Path,
     pub(crate) group: Option<&'a GroupPath>,
-    pub(crate) lsm_profile: Option<&'a str>,
+    pub(crate) labels: RestoreLabels<'a>,
 }
 
 /// A restore that is ready to begin.
@@ -277,7 +286,8 @@ impl Restore<'_> {
         let namespaces = outside::open_namespaces(self.spec)?;
         let mut options = common(directories, images, self.root);
         options.as_sibling = Some(true);
-        options.lsm_profile = self.lsm_profile.map(ToOwned::to_owned);
+        options.lsm_profile = self.labels.lsm_profile.map(ToOwned::to_owned);
+        options.lsm_mount_context = self.labels.lsm_mount_context.map(ToOwned::to_owned);
         // Those that the image does not name are left alone by criu.
         options.external_mounts = outside::mounts(self.plan, &|_| true)?;
         options.inherited = outside::inherited_streams(&images.images)?;

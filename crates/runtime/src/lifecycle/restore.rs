@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::create::{record, state, undo};
 use super::{Container, CreateRequest, Created};
 use crate::compile::Compiled;
-use crate::criu::{self, Directories, ImageOptions, Kind, Notice, Restore, Session};
+use crate::criu::{self, Directories, ImageOptions, Kind, Notice, Restore, RestoreLabels, Session};
 use crate::error::{During, Error, Result};
 use crate::execute::{Process, Started, open_directory};
 use crate::hooks;
@@ -31,7 +31,7 @@ impl Container {
         host: &Host,
         request: &CreateRequest<'_>,
         images: &ImageOptions,
-        lsm_profile: Option<&str>,
+        labels: RestoreLabels<'_>,
     ) -> Result<Created> {
         criu::check_rights(host)?;
         let compiled = request.compile(host)?;
@@ -39,7 +39,7 @@ impl Container {
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
         let mut work =
             Work { host, request, compiled: &compiled, record: &record, draft: &draft, terminal: None };
-        match work.run(images, lsm_profile) {
+        match work.run(images, labels) {
             Ok((process, group)) => {
                 let started = Started { process, terminal: work.terminal.take(), group };
                 Created::new(draft, record, started, &compiled)
@@ -59,13 +59,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn run(&mut self, images: &ImageOptions, lsm_profile: Option<&str>) -> Result<(Process, Option<Group>)> {
+    fn run(&mut self, images: &ImageOptions, labels: RestoreLabels<'_>) -> Result<(Process, Option<Group>)> {
         let wanted = Restore {
             spec: &self.request.bundle.spec,
             plan: &self.compiled.plan,
             root: &self.compiled.root,
             group: self.compiled.plan.group.as_ref().map(|recipe| &recipe.path),
-            lsm_profile,
+            labels,
         };
         // criu can mount nothing below directories that are not of its own mount namespace.
         let (session, options, directories) = begin_with_root(&self.compiled.root, || {

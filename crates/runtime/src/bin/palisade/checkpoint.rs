@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use palisade_runtime::compile::{Begin, Driver};
 use palisade_runtime::{
-    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, ImageOptions, Result, Store,
-    send_master,
+    Bundle, Container, ContainerId, CreateRequest, Created, DumpOptions, Error, ImageOptions, RestoreLabels,
+    Result, Store, send_master,
 };
 use palisade_sys::signal;
 
@@ -61,11 +61,12 @@ pub(crate) fn restore(verb: &Restore, driver: Driver, store: &Store, log: &Log) 
     let plain = CreateRequest::plain(store.root(), &id, &bundle, Begin::AtOnce);
     let request = CreateRequest { driver, ..plain };
     let images = options(&verb.images)?;
-    if verb.lsm_mount_context.is_some() {
-        return Err(Error::new("--lsm-mount-context is not supported by this version of palisade"));
-    }
+    let labels = RestoreLabels {
+        lsm_profile: verb.lsm_profile.as_deref(),
+        lsm_mount_context: verb.lsm_mount_context.as_deref(),
+    };
     let orphans = Orphans::adopt(verb.detach || verb.no_subreaper)?;
-    let mut created = Container::restore(&host, &request, &images, verb.lsm_profile.as_deref())?;
+    let mut created = Container::restore(&host, &request, &images, labels)?;
     log.warnings(&created.warnings);
     let handed =
         hand_over(verb, &mut created).and_then(|()| created.container.run_poststart(&host, &bundle.spec));

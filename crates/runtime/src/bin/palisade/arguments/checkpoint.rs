@@ -97,7 +97,7 @@ pub(crate) struct Restore {
     /// Accepted for runc's sake: criu enters the root
     #[arg(long)]
     pub(crate) no_pivot: bool,
-    /// SELinux context of mounts (not supported by this version)
+    /// SELinux context of mounts in place of that of the images (criu 3.16)
     #[arg(long, value_name = "CONTEXT")]
     pub(crate) lsm_mount_context: Option<String>,
     /// Profile of AppArmor or SELinux in place of that of the images
