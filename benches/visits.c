@@ -4,7 +4,7 @@
 //
 // ADDRESSES is a file of hexadecimal addresses, one a line, where instructions of PROGRAM begin, which must not be
 // position-independent. VISITED gets one more line: those that were met, in the order in which they were. SECONDS and
-// RESULT are those of `timed`, but the time and the size in RESULT are 0.
+// RESULT are those of `timed`, but the times and the size in RESULT are 0.
 //
 // A breakpoint stands at each address until somebody comes by. Copies that the program makes of itself are followed until
 // they execute something else.
@@ -127,6 +127,6 @@ int main(int argc, char **argv)
 	ptrace(PTRACE_CONT, pid, 0, 0);
 	status = follow(pid, visited);
 	fprintf(visited, "\n");
-	fprintf(result, "0 0 %d %d\n", status, (int)hung);
+	fprintf(result, "0 0 %d %d 0\n", status, (int)hung);
 	return fclose(visited) || fclose(result) ? EXIT_NOT_RUN : 0;
 }

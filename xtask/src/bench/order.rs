@@ -88,8 +88,9 @@ fn visit_palisade(site: &Site<'_>, program: &Path) -> Result<()> {
     let subjects = [Subject { name: Name::Palisade, program: program.to_owned(), version: String::new() }];
     let hierarchies = hierarchy::mounted()?;
     for profile in [Profile::Docker, Profile::Runc] {
+        let launcher = site.launcher()?;
         let bundles = Bundles::make(site.workspace, &site.directory, profile, &hierarchies)?;
-        let bench = Bench::new(&subjects, &bundles, &hierarchies, site.launcher()?, site.interrupted)?;
+        let bench = Bench::new(&subjects, &bundles, &hierarchies, launcher, site.interrupted)?;
         let measured = bench.measure(&mut Results::default(), Pace::BackToBack, 1);
         measured.and(bench.finish())?;
     }
@@ -98,8 +99,7 @@ fn visit_palisade(site: &Site<'_>, program: &Path) -> Result<()> {
 
 /// What is compared with other tools.
 fn visit_pal(site: &Site<'_>, program: &Path) -> Result<()> {
-    let launcher = site.launcher()?;
-    toolbox::visit(&launcher, program)
+    toolbox::visit(&site.launcher()?, program)
 }
 
 /// Builds a program apart from other builds, and has the linker tell where it puts what.

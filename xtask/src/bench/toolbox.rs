@@ -67,9 +67,10 @@ pub(crate) fn run(args: &ToolboxArgs) -> Result<()> {
 
 /// Runs each command of `pal` that is compared, once.
 pub(super) fn visit(launcher: &Launcher, pal: &Path) -> Result<()> {
+    let least = launcher.least().display().to_string();
     let place = Place::make()?;
     let visited = rivals::all(&place).iter().try_for_each(|rival| {
-        let run = (rival.runs == Runs::True).then_some("/bin/true");
+        let run = (rival.runs == Runs::True).then_some(least.as_str());
         let words: Vec<&str> = rival.pal.iter().map(String::as_str).chain(run).collect();
         measure(launcher, pal, &words).map(drop)
     });
