@@ -29,6 +29,8 @@ mod table;
 mod target;
 mod user;
 
+use std::ffi::OsString;
+
 use clap::{CommandFactory, Parser};
 use palisade_runtime::{Error, ErrorKind, Result, Store};
 
@@ -45,18 +47,16 @@ palisade_sys::entry!(start);
 
 #[cfg_attr(test, expect(dead_code, reason = "the tests have a main of their own"))]
 fn start() -> u8 {
-    let mut words = std::env::args_os().skip(1);
-    let verb = words.next();
-    if verb.as_ref().is_some_and(|verb| verb == init::VERB) {
-        // The -- that ends this program's own words.
-        return init::run(words.skip(1));
+    let words = palisade_sys::entry::words();
+    match words.as_slice() {
+        // The third is the -- that ends this program's own words.
+        [_, verb, _, program @ ..] if verb == init::VERB => return init::run(program.iter().cloned()),
+        [_, verb, root, ..] if verb == background::VERB => return background::monitor(root.into()),
+        _ => {}
     }
-    if let (true, Some(root)) = (verb.is_some_and(|verb| verb == background::VERB), words.next()) {
-        return background::monitor(root.into());
-    }
-    let arguments = match read_plain().map_or_else(Arguments::try_parse, Ok) {
+    let arguments = match read_plain(&words).map_or_else(|| Arguments::try_parse_from(&words), Ok) {
         Ok(arguments) => arguments,
-        Err(error) => return mistake::refuse(&error),
+        Err(error) => return mistake::refuse(&error, &words),
     };
     match dispatch(&arguments) {
         Ok(code) => code,
@@ -70,9 +70,8 @@ fn start() -> u8 {
 }
 
 /// Reads the command line where that takes no parser.
-fn read_plain() -> Option<Arguments> {
-    let words: Vec<_> = std::env::args_os().skip(1).collect();
-    let words: Option<Vec<&str>> = words.iter().map(|word| word.to_str()).collect();
+fn read_plain(words: &[OsString]) -> Option<Arguments> {
+    let words: Option<Vec<&str>> = words.iter().skip(1).map(|word| word.to_str()).collect();
     plain::read(&words?)
 }
 

@@ -1,5 +1,7 @@
 //! What is said of a command line that cannot be read, and where help is asked for.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Error};
 use palisade_runtime::Error as Told;
@@ -9,7 +11,7 @@ use crate::arguments::Arguments;
 use crate::output::say;
 
 /// Prints help as it is, and a mistake as one line that says where help is.
-pub(crate) fn refuse(error: &Error) -> u8 {
+pub(crate) fn refuse(error: &Error, words: &[OsString]) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A reader that has read enough is no error.
@@ -23,7 +25,7 @@ pub(crate) fn refuse(error: &Error) -> u8 {
         }
         _ => {
             let words: Vec<String> =
-                std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+                words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
             say(describe(error, &words));
             OWN_ERROR
         }

@@ -4,10 +4,10 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
-const NS_GET_USERNS: u32 = 0xb701;
-const NS_GET_PARENT: u32 = 0xb702;
-const NS_GET_NSTYPE: u32 = 0xb703;
-const NS_GET_OWNER_UID: u32 = 0xb704;
+const NS_GET_USERNS: u16 = 0xb701;
+const NS_GET_PARENT: u16 = 0xb702;
+const NS_GET_NSTYPE: u16 = 0xb703;
+const NS_GET_OWNER_UID: u16 = 0xb704;
 
 /// Tells the kind of namespace behind `fd`, as its `CLONE_NEW*` bit.
 ///
@@ -45,7 +45,7 @@ pub fn owner_uid(fd: impl AsFd) -> Result<u32, Errno> {
     if done < 0 { Err(last_error()) } else { Ok(uid) }
 }
 
-fn related(fd: impl AsFd, request: u32) -> Result<OwnedFd, Errno> {
+fn related(fd: impl AsFd, request: u16) -> Result<OwnedFd, Errno> {
     // SAFETY: the argument is zero, so that no driver behind a foreign descriptor is handed an address; `fd` is open because it is borrowed.
     let new = unsafe { libc::ioctl(fd.as_fd().as_raw_fd(), libc::Ioctl::from(request), 0) };
     if new < 0 {

@@ -4,6 +4,8 @@ use std::ffi::CStr;
 
 use super::{After, Program, Tolerated};
 
+/// `TIOCSCTTY` of `asm-generic/ioctls.h`; C libraries disagree about its type.
+const TIOCSCTTY: u64 = 0x540e;
 const PR_SET_DUMPABLE: u64 = 4;
 const PR_CAPBSET_DROP: u64 = 24;
 const PR_SET_KEEPCAPS: u64 = 8;
@@ -96,7 +98,7 @@ impl Program {
 
     /// Makes the terminal on standard input the controlling one of the session.
     pub fn control_terminal(&mut self, tag: u64) {
-        self.report(libc::SYS_ioctl, &[0, libc::TIOCSCTTY, 0], tag);
+        self.report(libc::SYS_ioctl, &[0, TIOCSCTTY, 0], tag);
     }
 
     /// Gives a signal its default disposition: ignored ones would stay ignored over the exec.

@@ -17,7 +17,7 @@ const VERSION: &str =
 /// Parses the command line. Where it only asked for help, and where it is wrong, that is told already and the exit
 /// code is the error.
 pub(crate) fn arguments() -> Result<Arguments, u8> {
-    let words = dashes::straighten(std::env::args_os().collect());
+    let words = dashes::straighten(palisade_sys::entry::words());
     let command = Arguments::command().version(VERSION);
     let parsed = command.try_get_matches_from(&words);
     match parsed.and_then(|matches| Arguments::from_arg_matches(&matches)) {
