@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::child::words;
 use crate::interrupt::Interrupt;
+use crate::linkage;
 use crate::workspace::{Workspace, cargo};
 
 /// One executable with libtest in it.
@@ -137,6 +138,7 @@ pub(crate) fn build_programs(
     let mut arguments = vec!["build", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
     if optimised == Optimised::Yes {
         arguments.push("--release");
+        arguments.extend(linkage::released().map(|target| ["--target", target]).into_iter().flatten());
     }
     let built = build(workspace, interrupt, &arguments)?;
     Ok(Release { palisade: executable(&built, "palisade")?, pal: executable(&built, "pal")? })

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 
+use crate::linkage;
 use crate::workspace::{Workspace, cargo};
 
 /// The release of youki that is built: figures of different releases are not to be mixed.
@@ -131,6 +132,7 @@ pub(crate) fn build(
     eprintln!("bench: building {program}");
     let output = Command::new(cargo())
         .args(["rustc", "--release", "--package", package, "--bin", program])
+        .args(linkage::released().map(|target| ["--target", target]).into_iter().flatten())
         .arg("--message-format=json-render-diagnostics")
         .args(cargo_options)
         .arg("--")
