@@ -102,7 +102,8 @@ fn visit_pal(site: &Site<'_>, program: &Path) -> Result<()> {
     toolbox::visit(&site.launcher()?, program)
 }
 
-/// Builds a program apart from other builds, and has the linker tell where it puts what.
+/// Builds a program apart from other builds, and has the linker tell where it puts what. That is lld, as for cargo's
+/// default target; the names of functions are the same with musl.
 fn build(workspace: &Workspace, ordered: &Ordered) -> Result<(PathBuf, PathBuf)> {
     let target = workspace.target().join("order");
     let map = target.join(ordered.names.1).with_extension("map");

@@ -119,7 +119,9 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Builds `palisade` as it is released, and asks cargo where it is.
 fn build_palisade(workspace: &Workspace) -> Result<PathBuf> {
-    build(workspace, ("palisade-runtime", "palisade"), &[], &[])
+    let target: Vec<&OsStr> =
+        linkage::released().into_iter().flat_map(|target| ["--target".as_ref(), target.as_ref()]).collect();
+    build(workspace, ("palisade-runtime", "palisade"), &target, &[])
 }
 
 /// Builds a program of a package as it is released, with more options of cargo and of the compiler.
@@ -132,7 +134,6 @@ pub(crate) fn build(
     eprintln!("bench: building {program}");
     let output = Command::new(cargo())
         .args(["rustc", "--release", "--package", package, "--bin", program])
-        .args(linkage::released().map(|target| ["--target", target]).into_iter().flatten())
         .arg("--message-format=json-render-diagnostics")
         .args(cargo_options)
         .arg("--")
