@@ -333,6 +333,70 @@ fn c8_virtual_devices_end_with_their_namespace() {
     wait_until("the end of a veth device", || !exists());
 }
 
+/// The drivers of the virtual machine's network card, which it does not load by itself.
+struct Drivers<'a>(&'a Case, Vec<&'static str>);
+
+impl<'a> Drivers<'a> {
+    /// In the order in which they can be loaded.
+    const NAMES: [&'static str; 8] = [
+        "virtio",
+        "virtio_ring",
+        "virtio_pci_modern_dev",
+        "virtio_pci_legacy_dev",
+        "virtio_pci",
+        "failover",
+        "net_failover",
+        "virtio_net",
+    ];
+
+    fn load(case: &'a Case) -> Self {
+        let mut this = Self(case, Vec::new());
+        for name in Self::NAMES {
+            let module = format!("/palisade/spare/{name}.ko");
+            if Path::new(&module).exists() {
+                case.program("/bin/insmod").arg(&module).run().succeeded();
+                this.1.push(name);
+            }
+        }
+        this
+    }
+}
+
+impl Drop for Drivers<'_> {
+    fn drop(&mut self) {
+        for name in self.1.iter().rev() {
+            self.0.program("/bin/rmmod").arg(name).run().succeeded();
+        }
+    }
+}
+
+#[test]
+fn c8_a_physical_device_goes_back_to_the_first_namespace() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "names take root");
+    }
+    if !Path::new("/palisade/spare/virtio_net.ko").exists() {
+        skip!(case, "this machine has no network card to spare");
+    }
+    let drivers = Drivers::load(&case);
+    let names = Names(&case);
+    let [one] = names.add(["one"]);
+    let card = || {
+        let entries = fs::read_dir("/sys/class/net").expect("read /sys/class/net").flatten();
+        let cards = entries.filter(|entry| entry.path().join("device").exists());
+        cards.map(|entry| entry.file_name().into_string().expect("a name")).next()
+    };
+    wait_until("the network card", || card().is_some());
+    let name = card().expect("a card");
+    netns(&case, &["move", &name, &one, "--name", "card0"]).run().succeeded();
+    assert_eq!(card(), None, "it left");
+    inside(&case, &one, "ip link show dev card0").succeeded();
+    netns(&case, &["del", &one]).run().succeeded();
+    wait_until("the network card", || card().is_some());
+    drop(drivers);
+}
+
 #[test]
 fn d3_a_device_moves_into_a_container_and_back() {
     let case = case!();

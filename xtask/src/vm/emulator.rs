@@ -14,7 +14,7 @@ pub(super) enum Errand {
     Shell,
 }
 
-/// Builds the call of the emulator: two processors, a disk at most, no network, two serial ports.
+/// Builds the call of the emulator: two processors, a disk or a network card that leads nowhere, two serial ports.
 ///
 /// The kernel talks on the first port, which goes to a file, and init on the second, which is standard output:
 /// so what a test prints is never mixed with what the kernel says.
@@ -42,6 +42,11 @@ pub(super) fn command(files: &Files, tier: Tier, errand: Errand) -> Command {
         // NVMe, because Debian's kernel has that driver in it.
         let drive = format!("file={},if=none,id=disk,format=raw,snapshot=on", disk.display());
         command.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=disk"]);
+    } else {
+        // No driver for it is loaded but by the test that moves it. It has no program to start a machine by, which would
+        // be another package.
+        let card = "virtio-net-pci,netdev=card,romfile=";
+        command.args(["-netdev", "user,id=card,restrict=on", "-device", card]);
     }
     match errand {
         Errand::Tests => command.args(["-serial", "stdio", "-monitor", "none"]),

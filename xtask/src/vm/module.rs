@@ -25,7 +25,7 @@ pub(super) const WANTED: &[&str] = &[
 ];
 
 /// Modules that a test loads and unloads itself: the others are to see the machine without them.
-pub(super) const SPARE: &[&str] = &["bfq"];
+pub(super) const SPARE: &[&str] = &["bfq", "virtio_pci", "virtio_net"];
 
 /// Lists the files of `wanted` and of all that they depend on, each behind what it depends on.
 ///
