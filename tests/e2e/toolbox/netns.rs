@@ -339,8 +339,8 @@ struct Drivers<'a>(&'a Case, Vec<&'static str>);
 impl<'a> Drivers<'a> {
     /// In the order in which they can be loaded.
     const NAMES: [&'static str; 8] = [
-        "virtio",
         "virtio_ring",
+        "virtio",
         "virtio_pci_modern_dev",
         "virtio_pci_legacy_dev",
         "virtio_pci",
