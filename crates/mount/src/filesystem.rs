@@ -56,7 +56,7 @@ pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failur
     propagate(tree.as_fd(), &op.propagation)?;
     attach(tree.as_fd(), target.as_fd())?;
     set_versions(tree.as_fd(), op.versions, &op.parameters)?;
-    if state.procfs.is_none() && op.fstype.to_bytes() == b"proc" {
+    if op.fstype.to_bytes() == b"proc" {
         state.procfs = Some(tree);
     }
     Ok(())

@@ -85,8 +85,7 @@ impl<'a> State<'a> {
         self.root.as_ref().map(AsFd::as_fd)
     }
 
-    /// Gives the root of the first procfs that was mounted, as it was made: by it, what is mounted there later is not
-    /// in the way.
+    /// Gives the root of a procfs that was mounted just now, until something else is done: nothing lies on it yet.
     #[must_use]
     pub fn procfs(&self) -> Option<BorrowedFd<'_>> {
         self.procfs.as_ref().map(AsFd::as_fd)
@@ -136,6 +135,10 @@ pub fn perform(op: &Op, state: &mut State<'_>) -> Result<(), Failure> {
     if !matches!(op, Op::Node(_) | Op::Symlink(_)) {
         // Anything else may change where the path leads.
         state.place = None;
+    }
+    if !matches!(op, Op::Label { .. } | Op::Remount(_)) {
+        // A descriptor that stayed would be one more that a container's working directory could be.
+        state.procfs = None;
     }
     match op {
         Op::Propagation(propagation) => root::change_old(*propagation, state),
