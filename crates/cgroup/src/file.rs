@@ -24,31 +24,26 @@ pub(crate) fn read_path_text(path: impl AsRef<Path>) -> Result<String, Error> {
 /// Reads a whole file below `directory`.
 pub(crate) fn read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Vec<u8>, Errno> {
     let file = open(directory, path, OFlags::RDONLY)?;
-    read_until(&file, |count, _| count == 0)
+    read_until(&file, |count| count == 0)
 }
 
-/// Reads an open file until a call gave as few bytes, of how many there was space for, as `is_last` says.
-fn read_until(file: &OwnedFd, is_last: impl Fn(usize, usize) -> bool) -> Result<Vec<u8>, Errno> {
-    let mut content = vec![0; CHUNK];
-    let mut filled = 0;
+/// Reads an open file until a call gave as few bytes as `is_last` says.
+fn read_until(file: &OwnedFd, is_last: impl Fn(usize) -> bool) -> Result<Vec<u8>, Errno> {
+    let mut content = Vec::new();
+    // On the stack: an allocator may take a call or two for a block of this size.
+    let mut chunk = [0; CHUNK];
     loop {
-        if filled == content.len() {
-            content.resize(filled * 2, 0);
-        }
-        match rustix::io::read(file, &mut content[filled..]) {
+        match rustix::io::read(file, &mut chunk) {
             Ok(count) => {
-                let space = content.len() - filled;
-                filled += count;
-                if is_last(count, space) {
-                    break;
+                content.extend_from_slice(&chunk[..count]);
+                if is_last(count) {
+                    return Ok(content);
                 }
             }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
         }
     }
-    content.truncate(filled);
-    Ok(content)
 }
 
 /// Reads a whole file below `directory` as text.
@@ -62,7 +57,7 @@ pub(crate) fn read_text(directory: BorrowedFd<'_>, path: impl Arg) -> Result<Str
 /// space: the kernel puts whole lines in as long as they fit, and no line of these files is longer than the other half.
 pub(crate) fn read_of_group(directory: BorrowedFd<'_>, path: impl Arg) -> Result<String, Errno> {
     let file = open(directory, path, OFlags::RDONLY)?;
-    read_until(&file, |count, space| count < space.min(CHUNK / 2)).map(text)
+    read_until(&file, |count| count < CHUNK / 2).map(text)
 }
 
 /// Reads an open file anew from its start, as text; it has to fit into one read.

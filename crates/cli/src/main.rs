@@ -42,6 +42,10 @@ const OWN_ERROR: u8 = 125;
 /// 128 and SIGPIPE.
 const READER_GONE: u8 = 141;
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 #[cfg(not(test))]
 palisade_sys::entry!(start);
 

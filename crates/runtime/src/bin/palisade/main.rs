@@ -23,6 +23,10 @@ use palisade_runtime::{Result, Store};
 
 use arguments::{Arguments, CgroupManager, Verb};
 
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 #[cfg(not(test))]
 palisade_sys::entry!(start);
 
