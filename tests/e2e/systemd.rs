@@ -108,7 +108,12 @@ fn the_verbs_find_the_scope_again() {
     assert_eq!(container.status(), "paused");
     container.does("resume");
     container.verb("kill").arg("--all").arg("KILL").run().succeeded();
-    container.await_status("stopped");
+    // The second process is this one's to reap, as its parent has ended; until then the first one's end waits for it.
+    let orphan = rustix::process::Pid::from_raw(i32::try_from(pid).expect("a number of a process"));
+    wait_until("it is stopped", || {
+        let _reaped = rustix::process::waitpid(orphan, rustix::process::WaitOptions::NOHANG);
+        container.status() == "stopped"
+    });
     container.does("delete");
     assert!(!directory(&home).exists());
 }
