@@ -123,10 +123,8 @@ pub(crate) fn build_end_to_end(workspace: &Workspace, interrupt: &Interrupt) -> 
 /// Whether the programs under test are built the way they are used, which takes minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Optimised {
-    /// The way they are used, for cargo's default target.
+    /// The way they are used.
     Yes,
-    /// The same with musl, where the toolchain has it: what is measured.
-    WithMusl,
     /// Quickly, for whoever changes something and looks at a few tests.
     No,
 }
@@ -138,10 +136,8 @@ pub(crate) fn build_programs(
     interrupt: &Interrupt,
 ) -> Result<Release> {
     let mut arguments = vec!["build", "--package", "palisade-runtime", "--package", "palisade-cli", "--bins"];
-    if optimised != Optimised::No {
+    if optimised == Optimised::Yes {
         arguments.push("--release");
-    }
-    if optimised == Optimised::WithMusl {
         arguments.extend(linkage::released().map(|target| ["--target", target]).into_iter().flatten());
     }
     let built = build(workspace, interrupt, &arguments)?;

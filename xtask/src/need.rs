@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::child::succeed;
 use crate::interrupt::Interrupt;
+use crate::linkage;
 use crate::privilege;
 use crate::vm::{disk, kernel};
 use crate::workspace::Workspace;
@@ -147,6 +148,7 @@ pub(crate) fn provide(needs: &[Need], workspace: &Workspace, interrupt: &Interru
         succeed(apt_get(&["update"])?, interrupt)?;
         succeed(install(&packages)?, interrupt)?;
     }
+    linkage::provide();
     if needs.contains(&Need::Kernel) && !Need::Kernel.is_met(workspace) {
         println!("setup: fetching {} into target/ (it is not installed)", kernel::PACKAGE);
         kernel::fetch(workspace, interrupt)?;

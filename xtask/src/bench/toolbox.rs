@@ -51,7 +51,7 @@ pub(crate) fn run(args: &ToolboxArgs) -> Result<()> {
     let workspace = Workspace::load()?;
     let directory = make_directory(&workspace)?;
     let launcher = Launcher::build(&workspace, &directory)?;
-    let pal = build_programs(Optimised::WithMusl, &workspace, &Interrupt::watch()?)?.pal;
+    let pal = build_programs(Optimised::Yes, &workspace, &Interrupt::watch()?)?.pal;
     println!("load before: {:.1}", load_average()?);
     let place = Place::make()?;
     let measured = compare_all(args, &launcher, &pal, &place, &interrupted);

@@ -46,7 +46,7 @@ pub(crate) fn run(args: &TopArgs) -> Result<()> {
     let workspace = Workspace::load()?;
     let directory = make_directory(&workspace)?;
     let launcher = Launcher::build(&workspace, &directory)?;
-    let pal = build_programs(Optimised::WithMusl, &workspace, &Interrupt::watch()?)?.pal;
+    let pal = build_programs(Optimised::Yes, &workspace, &Interrupt::watch()?)?.pal;
     let mounted = hierarchy::mounted()?;
     let has = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
