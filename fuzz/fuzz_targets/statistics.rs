@@ -62,7 +62,8 @@ const FILES: &[&str] = &[
 ];
 
 static STAGE: LazyLock<Stage> = LazyLock::new(|| {
-    let root = PathBuf::from(format!("/dev/shm/palisade-fuzz-{}", std::process::id()));
+    // `cargo xtask fuzz` removes it.
+    let root = std::env::temp_dir().join(format!("palisade-fuzz-{}", std::process::id()));
     let directory = root.join("g");
     fs::create_dir_all(&directory).expect("make a directory");
     let text = root.join("text");

@@ -8,6 +8,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use tempfile::TempDir;
 
 use crate::interrupt::Interrupt;
 use crate::workspace::{Workspace, cargo};
@@ -87,7 +88,7 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
 
 fn build(fuzz: &Path) -> Result<()> {
     let status = Command::new(cargo())
-        .args(["build", "--release", "--bins", "--target", "x86_64-unknown-linux-gnu"])
+        .args(["build", "--release", "--locked", "--bins", "--target", "x86_64-unknown-linux-gnu"])
         .arg("--manifest-path")
         .arg(fuzz.join("Cargo.toml"))
         // Takes the place of the flags of the workspace: the runtime of the fuzzer is not linked statically.
@@ -110,7 +111,11 @@ fn run_one(request: &Arguments, fuzz: &Path, name: &str) -> Result<String> {
     for directory in [&work, &finds] {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
     }
+    // For files that a target writes anew at each run.
+    let memory =
+        TempDir::with_prefix_in("palisade-fuzz-", "/dev/shm").context("make a directory in /dev/shm")?;
     let mut command = Command::new(&program);
+    command.env("TMPDIR", memory.path());
     command.arg(format!("-max_total_time={}", request.seconds));
     command.arg(format!("-artifact_prefix={}/{name}-", finds.display()));
     command.args([
