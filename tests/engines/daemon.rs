@@ -1,8 +1,16 @@
 //! A program that runs as long as a test needs it.
 
-use palisade_tests::container::wait_until;
+use std::thread;
+use std::time::{Duration, Instant};
+
 use palisade_tests::invocation::{Invocation, Running};
-use rustix::process::{Signal, test_kill_process};
+use rustix::process::Signal;
+
+/// How long a daemon may take until it works: an emulated machine is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it may run: for all steps of a test, with either runtime.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// A daemon, which has to be ended.
 #[derive(Debug)]
@@ -14,11 +22,16 @@ impl Daemon {
     /// Starts a daemon and waits until it does its work.
     #[track_caller]
     pub(crate) fn start(call: Invocation<'_>, mut works: impl FnMut() -> bool) -> Self {
-        let daemon = Self { running: call.spawn() };
-        let is_there = || test_kill_process(daemon.running.pid()).is_ok();
-        wait_until("a daemon works", || works() || !is_there());
-        assert!(is_there(), "a daemon ends");
-        daemon
+        let running = call.limit(LONGEST).spawn();
+        let deadline = Instant::now() + PATIENCE;
+        while !works() {
+            if Instant::now() > deadline {
+                running.signal(Signal::KILL);
+                panic!("a daemon does not work: {}", running.wait());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self { running }
     }
 
     /// Asks it to end and waits until it has.

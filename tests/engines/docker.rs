@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use palisade_tests::Case;
+use palisade_tests::group;
 use palisade_tests::invocation::{Finished, Invocation};
 use serde_json::json;
 
@@ -37,15 +38,20 @@ impl<'a> Docker<'a> {
     fn start(case: &'a Case) -> Self {
         let at = |name: &str| case.scratch().join(name);
         let socket = at("docker.sock");
-        let config = json!({
+        let mut config = json!({
             "runtimes": { "palisade": { "path": case.palisade_path() } },
             "storage-driver": "overlay2",
             "data-root": at("docker"),
             "exec-root": "/run/docker",
             "pidfile": "/run/docker.pid",
-            "exec-opts": ["native.cgroupdriver=cgroupfs"],
+            "exec-opts": [format!("native.cgroupdriver={}", place::cgroup_manager())],
             "deprecated-key-path": at("docker-key.json"),
         });
+        if group::made_by_systemd() {
+            // The machine has no modules for what else it would do to the network.
+            config["bridge"] = "none".into();
+            config["iptables"] = false.into();
+        }
         fs::write(at("docker.json"), config.to_string()).expect("write a configuration");
         let call = case.program("dockerd").arg("--config-file").arg(at("docker.json"));
         let call = call.arg("--host").arg(format!("unix://{}", socket.display()));

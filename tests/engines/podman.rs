@@ -75,8 +75,9 @@ impl<'a> Podman<'a> {
         let (files, processes) = (limit(Resource::Nofile), limit(Resource::Nproc).clamp(-1, 30_000));
         let containers = format!(
             "[containers]\ndefault_ulimits = [\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]\n\
-             [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\ntmp_dir = {:?}\n\
+             [engine]\ncgroup_manager = {:?}\nevents_logger = \"file\"\ntmp_dir = {:?}\n\
              [network]\nnetwork_backend = \"netavark\"\nnetwork_config_dir = {:?}\n",
+            place::cgroup_manager(),
             run("tmp"),
             at("networks")
         );

@@ -112,7 +112,7 @@ impl Need {
     }
 
     /// The Debian packages that bring the thing; none for what no package brings by being installed.
-    fn packages(self) -> &'static [&'static str] {
+    pub(crate) fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Root | Self::Kernel | Self::SystemdDisk => &[],
             Self::PolicyCompiler => &["checkpolicy"],

@@ -23,7 +23,8 @@ pub(crate) enum Tier {
     VmV1,
     /// The same in a machine with v1 hierarchies beside a v2 tree
     VmHybrid,
-    /// Cgroups made by systemd, in a machine whose first process that is, as root and as an ordinary user
+    /// Cgroups made by systemd, in a machine whose first process that is, as root and as an ordinary user; and Podman
+    /// and Docker there
     VmSystemd,
 }
 

@@ -162,7 +162,7 @@ impl Machine<'_> {
             Security::Selinux => Some(policy::compile(self.workspace)?),
             Security::Apparmor => None,
         };
-        let archive = initramfs::build(self.programs, &kernel, arguments, policy.as_deref())?;
+        let archive = initramfs::build(self.programs, &kernel, arguments, policy.as_deref(), self.tier)?;
         fs::write(&initrd, archive).with_context(|| format!("write {}", initrd.display()))?;
         let console = directory.join(format!("{}.console", self.tier.name()));
         let disk = match self.tier {

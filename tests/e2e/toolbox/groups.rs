@@ -40,8 +40,7 @@ fn refused(said: &Finished) -> String {
 
 /// Whether the user of this tier may make groups.
 fn can_make(case: &Case) -> bool {
-    case.tier().privilege() == Privilege::Root
-        || group::can_make() && std::env::var_os("PALISADE_CGROUPS").is_none()
+    case.tier().privilege() == Privilege::Root || group::can_make() && !group::made_by_systemd()
 }
 
 /// Tells whether a v1 hierarchy is mounted.

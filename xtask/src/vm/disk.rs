@@ -11,16 +11,29 @@ use anyhow::{Context, Result};
 use super::kernel;
 use crate::child::{succeed, words};
 use crate::interrupt::Interrupt;
-use crate::need::apt_get;
+use crate::need::{Need, apt_get};
 use crate::privilege;
 use crate::workspace::Workspace;
 
-/// What is on it: no more than systemd, the bus, sessions of users, and what their containers need.
-const PACKAGES: &[&str] =
-    &["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "uidmap", "busybox-static"];
+/// What is on it beside engines: no more than systemd, the bus, sessions of users, what their containers need, and the
+/// programs that Docker calls, to load its profile of AppArmor and to list processes.
+const PACKAGES: &[&str] = &[
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "dbus-user-session",
+    "libpam-systemd",
+    "uidmap",
+    "busybox-static",
+    "apparmor",
+    "procps",
+];
+
+/// The engines whose tests run there, and what makes their image.
+const ENGINES: &[Need] = &[Need::Podman, Need::Docker, Need::Images];
 
 /// The size of the disk; blocks that nobody writes take no room.
-const SIZE: &str = "1G";
+const SIZE: &str = "3G";
 
 /// Finds the disk that was made before.
 pub(crate) fn find(workspace: &Workspace) -> Option<PathBuf> {
@@ -53,8 +66,13 @@ pub(crate) fn make(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> {
 /// Its name changes with what is on it.
 fn path(workspace: &Workspace) -> PathBuf {
     let mut hasher = DefaultHasher::new();
-    (PACKAGES, SIZE).hash(&mut hasher);
+    (packages(), SIZE).hash(&mut hasher);
     kernel::directory(workspace).join(format!("systemd-{:016x}.img", hasher.finish()))
+}
+
+fn packages() -> Vec<&'static str> {
+    let engines = ENGINES.iter().flat_map(|engine| engine.packages());
+    PACKAGES.iter().chain(engines).copied().collect()
 }
 
 /// Lists where apt has Debian's packages from, as lines of a sources.list.
@@ -74,7 +92,7 @@ fn install(root: &Path, sources: &str, interrupt: &Interrupt) -> Result<()> {
     // A suite with nothing behind its name is what the others are updates of.
     let suites = sources.lines().filter_map(|line| line.split_whitespace().nth(2));
     let suite = suites.min_by_key(|suite| suite.len()).context("apt has no packages of Debian's")?;
-    let include = format!("--include={}", PACKAGES.join(","));
+    let include = format!("--include={}", packages().join(","));
     let mut command = Command::new("mmdebstrap");
     command.args(["--quiet", "--mode=root", "--variant=minbase", "--format=directory", &include, suite]);
     command.arg(root).args(sources.lines());

@@ -11,6 +11,7 @@ use super::kernel::Kernel;
 use super::{module, needed_file, needed_program};
 use crate::artifact::{Programs, Subject};
 use crate::need::BUSYBOX;
+use crate::tier::Tier;
 
 /// Small files of /etc: one ordinary user with the ranges of subordinate ids that Debian gives the first.
 const ETC: &[(&str, &str)] = &[
@@ -29,6 +30,7 @@ pub(super) fn build(
     kernel: &Kernel,
     arguments: &[String],
     policy: Option<&[u8]>,
+    tier: Tier,
 ) -> Result<Vec<u8>> {
     let mut tree = Tree::default();
     for directory in ["dev", "proc", "sys", "run", "etc", "root", "home", "var", "var/tmp", "newroot"] {
@@ -41,6 +43,9 @@ pub(super) fn build(
         tree.file(&format!("etc/{name}"), 0o644, text.as_bytes())?;
     }
     let Programs { release, end_to_end, libraries } = programs;
+    if tier == Tier::VmSystemd {
+        tree.file("palisade/engines", 0o755, &needed_file(&end_to_end.engines)?)?;
+    }
     tree.file("init", 0o755, &needed_file(&end_to_end.init)?)?;
     for (path, name) in [(&release.palisade, "palisade"), (&release.pal, "pal"), (&end_to_end.tests, "e2e")] {
         tree.file(&format!("palisade/{name}"), 0o755, &needed_file(path)?)?;

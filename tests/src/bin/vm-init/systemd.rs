@@ -17,14 +17,14 @@ use crate::trial::{TESTER, verdict};
 const DISK: &str = "/dev/nvme0n1";
 
 /// Where the programs go: systemd leaves a `/run` that is mounted as it is.
-const PROGRAMS: &str = "/run/palisade";
+const PROGRAMS: &str = "/run/tests";
 
 /// What every run and the shell find in their environment.
 const ENVIRONMENT: &[(&str, &str)] = &[
-    ("PATH", "/run/palisade:/usr/bin:/usr/sbin"),
+    ("PATH", "/run/tests:/usr/bin:/usr/sbin"),
     ("LANG", "C.UTF-8"),
-    ("PALISADE_BIN", "/run/palisade/palisade"),
-    ("PAL_BIN", "/run/palisade/pal"),
+    ("PALISADE_BIN", "/run/tests/palisade"),
+    ("PAL_BIN", "/run/tests/pal"),
     ("PALISADE_BUSYBOX", "/usr/bin/busybox"),
     ("PALISADE_CGROUPS", "systemd"),
 ];
@@ -36,10 +36,17 @@ const FILES: &[(&str, &str)] = &[
         "run/systemd/system/palisade-tests.service",
         "[Unit]\nDescription=Tests of Palisade\nWants=user@1000.service\n\
          After=user@1000.service dbus.service systemd-logind.service\n\
-         [Service]\nType=oneshot\nExecStart=/run/palisade/init\n",
+         [Service]\nType=oneshot\nExecStart=/run/tests/init\n",
     ),
     ("run/systemd/system/user@.service.d/delegate.conf", "[Service]\nDelegate=cpu cpuset io memory pids\n"),
     ("run/systemd/system/serial-getty@ttyS0.service", ""),
+    // The tests start their own.
+    ("run/systemd/system/docker.service", ""),
+    ("run/systemd/system/docker.socket", ""),
+    ("run/systemd/system/containerd.service", ""),
+    ("run/systemd/system/docker-registry.service", ""),
+    ("run/systemd/system/podman-restart.service", ""),
+    ("run/systemd/system/podman-auto-update.timer", ""),
     ("var/lib/systemd/linger/tester", ""),
 ];
 
@@ -50,6 +57,14 @@ const USERS: &[(&str, &str)] = &[
     ("etc/group", "tester:x:1000:\n"),
     ("etc/subuid", "tester:100000:65536\n"),
     ("etc/subgid", "tester:100000:65536\n"),
+];
+
+/// The tests of engines that run here: the life of a container and its limits, as the systemd of a usual machine has them.
+const ENGINES: &[&str] = &[
+    "podman::life::podman_runs_execs_and_ends_containers",
+    "podman::inside::podman_limits_containers",
+    "docker::life::docker_runs_execs_and_ends_containers",
+    "docker::inside::docker_limits_containers",
 ];
 
 /// The tests that run here: those of scopes, and some general ones, whose containers all are in scopes.
@@ -107,42 +122,38 @@ fn furnish(root: &Path) -> Result<()> {
 
 /// Runs the tests as root and as an ordinary user, and tells the host how that went.
 pub(crate) fn run_all(port: &mut Port) -> Result<()> {
-    let filters = filters()?;
-    let mut root = command(&filters, port)?;
+    let mut root = command(&[], "e2e", SUBJECTS, port)?;
     root.env("PALISADE_TIER", "vm-systemd").env("HOME", "/root").env("PALISADE_SCRATCH", "/tmp");
     let status = root.status().context("execute the tests as root")?;
     port.say(&verdict("end to end as root", status));
 
-    let mut user = command(&filters, port)?;
+    let mut user = command(&[], "e2e", SUBJECTS, port)?;
     user.uid(TESTER).gid(TESTER).env("PALISADE_TIER", "vm-systemd-user");
     user.env("HOME", "/home/tester").env("PALISADE_SCRATCH", "/home/tester");
     // As after a login. The tests are not below the group that was given to the user, as little as a login is.
     user.env("XDG_RUNTIME_DIR", format!("/run/user/{TESTER}"));
     let status = user.status().context("execute the tests as a user")?;
     port.say(&verdict("end to end as an ordinary user", status));
+
+    // As on the other machine: what engines mount and build of networks goes away with these.
+    let place = ["unshare", "--mount", "--net", "--propagation=private", "--"];
+    let mut engines = command(&place, "engines", ENGINES, port)?;
+    engines.env("PALISADE_TIER", "engines").env("HOME", "/root").env("PALISADE_SCRATCH", "/var/tmp");
+    let status = engines.status().context("execute the tests of engines")?;
+    port.say(&verdict("engines", status));
     port.say("done");
     port.drain()
 }
 
-/// What was asked for, or else the usual subjects, each of which there must be.
-fn filters() -> Result<Vec<String>> {
-    let arguments = fs::read_to_string(format!("{PROGRAMS}/arguments")).context("read arguments")?;
-    if !arguments.is_empty() {
-        return Ok(arguments.lines().map(str::to_owned).collect());
-    }
-    let list = Command::new(format!("{PROGRAMS}/e2e")).arg("--list").output().context("list the tests")?;
-    let list = String::from_utf8_lossy(&list.stdout);
-    match SUBJECTS.iter().find(|subject| !list.lines().any(|line| line.starts_with(**subject))) {
-        Some(subject) => bail!("there are no tests of {subject}"),
-        None => Ok(SUBJECTS.iter().map(|subject| (*subject).to_owned()).collect()),
-    }
-}
-
-fn command(filters: &[String], port: &Port) -> Result<Command> {
-    let mut command = Command::new(format!("{PROGRAMS}/e2e"));
+/// The call of one of the test programs by way of another.
+fn command(way: &[&str], program: &str, subjects: &[&str], port: &Port) -> Result<Command> {
+    let program = format!("{PROGRAMS}/{program}");
+    let mut words = way.iter().copied().chain([program.as_str()]);
+    let mut command = Command::new(words.next().unwrap_or(&program));
     command
+        .args(words)
         .args(["--test-threads=1", "--color=never"])
-        .args(filters)
+        .args(filters(&program, subjects)?)
         .env_clear()
         .envs(ENVIRONMENT.iter().copied())
         .current_dir("/")
@@ -150,6 +161,20 @@ fn command(filters: &[String], port: &Port) -> Result<Command> {
         .stdout(port.try_clone().context("duplicate the serial port")?)
         .stderr(port.try_clone().context("duplicate the serial port")?);
     Ok(command)
+}
+
+/// What was asked for, or else the usual subjects, each of which there must be.
+fn filters(program: &str, subjects: &[&str]) -> Result<Vec<String>> {
+    let arguments = fs::read_to_string(format!("{PROGRAMS}/arguments")).context("read arguments")?;
+    if !arguments.is_empty() {
+        return Ok(arguments.lines().map(str::to_owned).collect());
+    }
+    let list = Command::new(program).arg("--list").output().context("list the tests")?;
+    let list = String::from_utf8_lossy(&list.stdout);
+    match subjects.iter().find(|subject| !list.lines().any(|line| line.starts_with(**subject))) {
+        Some(subject) => bail!("there are no tests of {subject}"),
+        None => Ok(subjects.iter().map(|subject| (*subject).to_owned()).collect()),
+    }
 }
 
 /// Opens a shell for a person.
