@@ -4,9 +4,10 @@ use std::io::Write;
 use std::time::Instant;
 
 use palisade_runtime::Result;
+use serde::Serialize;
 
-use crate::arguments::Telling;
-use crate::output::{print, say};
+use crate::arguments::{Format, Telling};
+use crate::output::{print, print_json, say};
 use crate::spinner::Spinner;
 
 /// One thing that is done to the machine.
@@ -69,33 +70,70 @@ pub(crate) fn steps<O: Step + 'static>(operations: Vec<O>) -> Vec<Box<dyn Step>>
     operations.into_iter().map(|operation| Box::new(operation) as Box<dyn Step>).collect()
 }
 
+/// One step as it is printed for programs; the names of the fields are promised.
+#[derive(Debug, Serialize)]
+struct Told {
+    commands: Vec<String>,
+    /// None where it was not done.
+    milliseconds: Option<f64>,
+}
+
 /// Carries the steps out in their order, all or none, or only tells them.
 ///
 /// # Errors
 /// That of the first step that fails; those before it are taken back.
 pub(crate) fn carry_out(steps: &[Box<dyn Step + '_>], telling: Telling) -> Result<()> {
     if telling.dry_run {
-        let lines = steps.iter().flat_map(|step| step.shell());
-        return print(&lines.map(|line| line + "\n").collect::<String>());
+        return print_commands(steps.iter().map(|step| step.shell()), telling.format);
     }
     let may_wait = !steps.is_empty() && steps.iter().all(|step| step.may_wait());
     let spinner = if may_wait { Spinner::begin("") } else { None };
+    let mut told = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         if let Some(spinner) = &spinner {
             spinner.tell(progress(index, steps));
         }
+        // Once it is done the machine may say something else.
+        let commands = if telling.format == Format::Json { step.shell() } else { Vec::new() };
         let begun = Instant::now();
         if let Err(error) = step.perform() {
             drop(spinner);
             steps[..index].iter().rev().filter_map(|done| done.undo().err()).for_each(say);
             return Err(error);
         }
+        let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
         if telling.explain {
             spinner.iter().for_each(Spinner::wipe);
-            explain(&step.shell(), begun.elapsed().as_secs_f64() * 1000.0);
+            explain(&step.shell(), milliseconds);
         }
+        told.push(Told { commands, milliseconds: Some(milliseconds) });
     }
-    Ok(())
+    drop(spinner);
+    match telling.format {
+        Format::Json => print_json(&told),
+        Format::Table => Ok(()),
+    }
+}
+
+/// Prints the commands of steps that are not done.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn print_commands(steps: impl Iterator<Item = Vec<String>>, format: Format) -> Result<()> {
+    match format {
+        Format::Json => {
+            print_json(&steps.map(|commands| Told { commands, milliseconds: None }).collect::<Vec<_>>())
+        }
+        Format::Table => print(&steps.flatten().map(|line| line + "\n").collect::<String>()),
+    }
+}
+
+/// Prints a script that is not run.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub(crate) fn print_script(script: &str, format: Format) -> Result<()> {
+    print_commands(std::iter::once(script.lines().map(str::to_owned).collect()), format)
 }
 
 /// Says what is done, and how much of it there is.
@@ -117,8 +155,7 @@ pub(crate) fn look(
     show: impl FnOnce() -> Result<u8>,
 ) -> Result<u8> {
     if telling.dry_run {
-        let lines = shell()?;
-        return print(&lines.into_iter().map(|line| line + "\n").collect::<String>()).map(|()| 0);
+        return print_commands(std::iter::once(shell()?), telling.format).map(|()| 0);
     }
     let begun = Instant::now();
     let code = show()?;

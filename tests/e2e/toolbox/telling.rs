@@ -1,6 +1,7 @@
 //! Every verb of the toolbox tells what it does, or prints for programs.
 
-use palisade_tests::{Case, case};
+use palisade_tests::{Case, Privilege, case, skip};
+use serde_json::Value;
 
 /// The verbs that a page of help lists.
 fn verbs(case: &Case, family: &str) -> Vec<String> {
@@ -22,10 +23,9 @@ fn e7_every_verb_of_the_toolbox_explains_itself() {
         assert!(verbs.len() > 3, "{family}: {verbs:?}");
         for verb in verbs {
             let help = case.pal().args([family, verb.as_str(), "--help"]).run().succeeded().stdout;
-            let tells = help.contains("--explain") && help.contains("--dry-run");
-            // What is at the terminal all the time, and what explains the machine and not itself.
-            let is_other = ["top", "layout"].contains(&verb.as_str()) && help.contains("--format");
-            assert!(tells || is_other, "pal {family} {verb}: {help}");
+            for option in ["--explain", "--dry-run", "--format"] {
+                assert!(help.contains(option), "pal {family} {verb} {option}: {help}");
+            }
         }
     }
 }
@@ -49,6 +49,31 @@ fn e7_what_a_verb_looks_at_is_told_as_commands_that_work() {
         let first = said.stdout.lines().next().expect("a command");
         assert!(!explained.stdout.is_empty() && explained.stderr.contains(first), "{explained}");
     }
+}
+
+#[test]
+fn e7_what_changes_something_tells_programs_its_steps() {
+    let case = case!();
+    let group = case.id("told");
+    let steps = |words: &[&str]| -> Vec<Value> {
+        let said = case.pal().arg("cgroup").args(words).args(["--format", "json"]).run().succeeded();
+        serde_json::from_str(&said.stdout).expect("a list in JSON")
+    };
+    let commands =
+        |steps: &[Value]| -> Vec<Value> { steps.iter().map(|step| step["commands"].clone()).collect() };
+    let told = steps(&["create", &group, "--dry-run"]);
+    assert!(!told.is_empty() && told.iter().all(|step| step["milliseconds"].is_null()), "{told:?}");
+    assert!(told[0]["commands"][0].as_str().is_some_and(|line| line.starts_with("mkdir ")), "{told:?}");
+    let program = case.pal().args(["ns", "new", "--uts", "--dry-run", "--format", "json", "--", "true"]);
+    assert!(program.run().succeeded().stdout.contains("unshare"));
+    if case.tier().privilege() != Privilege::Root {
+        skip!(case, "groups are root's");
+    }
+    let done = steps(&["create", &group]);
+    assert_eq!(commands(&done), commands(&told));
+    assert!(done.iter().all(|step| step["milliseconds"].is_f64()), "{done:?}");
+    let gone = steps(&["rm", &group]);
+    assert_eq!(gone.len(), done.len(), "{gone:?}");
 }
 
 #[test]

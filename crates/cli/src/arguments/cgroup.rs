@@ -26,7 +26,7 @@ pub(crate) struct Cgroup {
 #[derive(Debug, Subcommand)]
 #[command(defer = true)]
 pub(crate) enum Verb {
-    /// Show where each controller lives on this machine
+    /// Show where each controller lives on this machine; with --explain why, and what it brings along
     Layout(Layout),
     /// Mount a hierarchy
     Mount(Mount),

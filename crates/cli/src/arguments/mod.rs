@@ -56,8 +56,19 @@ pub(crate) enum Verb {
     Netns(netns::Netns),
 }
 
-// How a command of the toolbox tells what it does. Here and below no comment is for documentation, as clap would take
-// it for what the command does, once the definitions of a verb are made after its description.
+// How a command of the toolbox tells what it does, where it has formats of its own for what it finds.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Explaining {
+    /// Print the shell commands that show the same
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Do nothing; print the shell commands that would do it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+// How a command of the toolbox tells what it does and finds. Here and below no comment is for documentation, as clap would
+// take it for what the command does, once the definitions of a verb are made after its description.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Telling {
     /// Print each step as it is done, as the shell command that would do the same, and its time
@@ -66,19 +77,19 @@ pub(crate) struct Telling {
     /// Do nothing; print the shell commands that would do it
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// How to print; what only changes something prints its steps as json, and otherwise nothing
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 impl Telling {
-    /// Neither is asked for.
-    pub(crate) const QUIET: Self = Self { explain: false, dry_run: false };
-}
+    /// Nothing is asked for.
+    pub(crate) const QUIET: Self = Self { explain: false, dry_run: false, format: Format::Table };
 
-// How a command prints its findings.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Printing {
-    /// How to print
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    /// The same for steps of a verb that prints something else of its own once they are done.
+    pub(crate) fn of_steps(self) -> Self {
+        Self { format: if self.dry_run { self.format } else { Format::Table }, ..self }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::super::flags::{NetnsName, ProcessName};
-use super::{Printing, Telling};
+use super::Telling;
 
 // `pal netns`.
 #[derive(Debug, Args)]
@@ -68,8 +68,6 @@ pub(crate) struct Delete {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -87,8 +85,6 @@ pub(crate) struct Exec {
 
 #[derive(Debug, Args)]
 pub(crate) struct Monitor {
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }
@@ -111,8 +107,6 @@ pub(crate) struct Identify {
     #[arg(value_name = "PID|@CONTAINER")]
     pub(crate) process: Option<ProcessName>,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -121,8 +115,6 @@ pub(crate) struct Pids {
     /// The name
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::super::flags::{
     IdRange, Ids, KindName, MapChoice, NamespaceTarget, PinName, ProcessName, PropagationChoice,
 };
-use super::{Printing, Telling};
+use super::Telling;
 
 // `pal ns`.
 #[derive(Debug, Args)]
@@ -49,8 +49,6 @@ pub(crate) struct List {
     #[arg(short, long)]
     pub(crate) all: bool,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -59,8 +57,6 @@ pub(crate) struct Tree {
     /// What is nested: user namespaces, each with all that it owns, or pid namespaces
     #[arg(long, value_enum, default_value_t = Nesting::User)]
     pub(crate) by: Nesting,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }
@@ -80,8 +76,6 @@ pub(crate) struct Of {
     #[arg(value_name = "PID|@CONTAINER")]
     pub(crate) process: ProcessName,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -90,8 +84,6 @@ pub(crate) struct Same {
     /// The processes; one alone is compared with the caller
     #[arg(value_name = "PID|@CONTAINER", required = true)]
     pub(crate) processes: Vec<ProcessName>,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

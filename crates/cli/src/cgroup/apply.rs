@@ -44,17 +44,17 @@ pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
         let path = group.path(&layout, store)?;
         plan.add(&layout, &group, &path, properties, store)?;
     }
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&plan.rows)?,
         Format::Table => print(&difference_told(&plan.rows, verb.telling))?,
     }
-    if verb.printing.format == Format::Json && verb.telling.dry_run {
+    if verb.telling.format == Format::Json && verb.telling.dry_run {
         // Commands would be no JSON.
         return Ok(0);
     }
     let mut all: Vec<Box<dyn Step>> = steps(plan.new);
     all.extend(plan.steps);
-    carry_out(&all, verb.telling)?;
+    carry_out(&all, verb.telling.of_steps())?;
     Ok(0)
 }
 

@@ -82,7 +82,7 @@ fn list(verb: &Devices, rules: &DeviceRules) -> Result<u8> {
         None => (Verdict::Allow, Vec::new()),
     };
     let complete = rules.shown == Shown::All;
-    if verb.printing.format == Format::Json {
+    if verb.telling.format == Format::Json {
         print_json(&Row { default, rules: list, foreign: rules.foreign.clone(), complete })?;
         return Ok(0);
     }

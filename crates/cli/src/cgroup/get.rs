@@ -28,7 +28,7 @@ struct Row<'a> {
 
 pub(crate) fn get(verb: &Get, store: &Store) -> Result<u8> {
     let values = values(verb, store)?;
-    if verb.printing.format == Format::Json {
+    if verb.telling.format == Format::Json {
         print_json(&values.iter().map(row).collect::<Vec<_>>())?;
         return Ok(0);
     }

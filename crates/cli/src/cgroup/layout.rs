@@ -45,11 +45,11 @@ pub(crate) fn show(verb: &Verb) -> Result<u8> {
     for hierarchy in bare {
         rows.push(bare_row(&layout, hierarchy, &own)?);
     }
-    match verb.explain {
-        true => print_rows(verb.printing.format, &["CONTROLLER", "HOME", "WHY"], &rows, |row| {
+    match verb.telling.explain {
+        true => print_rows(verb.telling.format, &["CONTROLLER", "HOME", "WHY"], &rows, |row| {
             vec![what(row), row.home.to_owned(), row.why.clone()]
         })?,
-        false => print_rows(verb.printing.format, &HEADER, &rows, cells)?,
+        false => print_rows(verb.telling.format, &HEADER, &rows, cells)?,
     }
     Ok(0)
 }

@@ -4,8 +4,12 @@ use palisade_cgroup::{Layout, Place, Version, quote};
 use palisade_runtime::{Result, Store};
 
 use super::procs::none;
-use crate::arguments::cgroup::{Of, Procs, Save, Show, Tree};
+use crate::arguments::cgroup::{Of, Procs, Save, Show, Top, Tree};
 use crate::flags::GroupName;
+
+pub(super) fn layout() -> Vec<String> {
+    vec!["cat /proc/cgroups".to_owned(), "grep ' - cgroup' /proc/self/mountinfo".to_owned()]
+}
 
 pub(super) fn tree(verb: &Tree, store: &Store) -> Result<Vec<String>> {
     let root = GroupName::Absolute("/".to_owned());
@@ -16,6 +20,33 @@ pub(super) fn tree(verb: &Tree, store: &Store) -> Result<Vec<String>> {
     };
     Ok(places(group, &verb.hierarchies.controllers, store)?.iter().map(line).collect())
 }
+
+/// What is looked at again and again: the files that say what groups use.
+pub(super) fn top(verb: &Top, store: &Store) -> Result<Vec<String>> {
+    let root = GroupName::Absolute("/".to_owned());
+    let group = verb.group.as_ref().unwrap_or(&root);
+    let files = USED.map(|name| format!("-name {}", quote(name))).join(" -o ");
+    let directories: Vec<_> = places(group, &[], store)?.iter().map(directory).collect();
+    Ok(vec![format!("find {} \\( {files} \\) -exec grep -sH . {{}} +", directories.join(" "))])
+}
+
+/// The files of both versions by which `top` says what a group uses.
+const USED: [&str; 14] = [
+    "cpuacct.usage",
+    "cpu.stat",
+    "memory.usage_in_bytes",
+    "memory.limit_in_bytes",
+    "memory.stat",
+    "memory.oom_control",
+    "memory.current",
+    "memory.max",
+    "memory.events",
+    "blkio.throttle.io_service_bytes_recursive",
+    "io.stat",
+    "pids.current",
+    "pids.max",
+    "*.pressure",
+];
 
 pub(super) fn show(verb: &Show, store: &Store) -> Result<Vec<String>> {
     Ok(places(&verb.group, &[], store)?.iter().map(all_files).collect())

@@ -31,7 +31,7 @@ use crate::steps::look;
 
 pub(crate) fn dispatch(verb: &Verb, store: &Store) -> Result<u8> {
     match verb {
-        Verb::Layout(verb) => layout::show(verb),
+        Verb::Layout(verb) => look(verb.telling, || Ok(looking::layout()), || layout::show(verb)),
         Verb::Mount(verb) => mount::mount(verb),
         Verb::Umount(verb) => mount::umount(verb),
         Verb::Create(verb) => create::create(verb, store),

@@ -67,9 +67,9 @@ fn add(new: &NewRule, group: &GroupName, deed: DeedWord, store: &Store) -> Resul
     let rule = Rule { whose, direction, protocol, port: new.port, deed, name: path.as_str().to_owned() };
     let handle = std::rc::Rc::new(OnceCell::new());
     steps.push(Box::new(Adding { rule, handle: std::rc::Rc::clone(&handle) }));
-    carry_out(&steps, new.telling)?;
+    carry_out(&steps, new.telling.of_steps())?;
     match handle.get() {
-        Some(number) => match new.printing.format {
+        Some(number) => match new.telling.format {
             Format::Table => print(&format!("{number}\n")),
             Format::Json => print_json(&Added { number: *number }),
         },

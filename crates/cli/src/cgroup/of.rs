@@ -25,7 +25,7 @@ struct Row {
 const HEADER: [&str; 4] = ["PID", "ID", "CONTROLLERS", "GROUP"];
 
 pub(crate) fn show(verb: &Of, store: &Store) -> Result<u8> {
-    let layout = match verb.printing.format {
+    let layout = match verb.telling.format {
         Format::Json => Layout::detect()?,
         // The table does without it.
         Format::Table => Layout::default(),
@@ -37,7 +37,7 @@ pub(crate) fn show(verb: &Of, store: &Store) -> Result<u8> {
             Membership::of(pid)?.into_iter().map(|home| row(pid.as_raw_nonzero().get(), home, &layout)),
         );
     }
-    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
+    print_rows(verb.telling.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

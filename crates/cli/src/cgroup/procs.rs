@@ -49,7 +49,7 @@ pub(crate) fn show(verb: &Procs, store: &Store) -> Result<u8> {
         hierarchies,
     });
     let rows: Vec<Row> = rows.collect();
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&rows)?,
         Format::Table => print(&draw(&rows, there.len(), verb.recursive))?,
     }

@@ -9,8 +9,9 @@ use palisade_runtime::{Error, Result, Store};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
+use crate::arguments::Format;
 use crate::arguments::cgroup::Save;
-use crate::output::print;
+use crate::output::{print, print_json};
 use crate::spinner::Spinner;
 
 /// What a file has; the names of the fields are promised.
@@ -40,6 +41,9 @@ pub(crate) fn save(verb: &Save, store: &Store) -> Result<u8> {
         }
     }
     drop(spinner);
+    if verb.telling.format == Format::Json {
+        return print_json(&saved).map(|()| 0);
+    }
     let text = toml::to_string(&saved).map_err(|error| Error::new(format!("write TOML: {error}")))?;
     print(&text)?;
     Ok(0)

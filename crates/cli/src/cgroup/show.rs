@@ -65,7 +65,7 @@ pub(crate) fn show(verb: &Show, store: &Store) -> Result<u8> {
     let hierarchies = there.iter().map(|place| row(&layout, place)).collect::<Result<Vec<_>>>()?;
     let usage = Group::open(&layout, &path)?.stats()?;
     let shown = Shown { group: path.to_string(), hierarchies, usage };
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&shown)?,
         Format::Table => print(&draw(&shown))?,
     }

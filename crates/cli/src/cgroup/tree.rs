@@ -48,7 +48,7 @@ pub(crate) fn show(verb: &Tree, store: &Store) -> Result<u8> {
         false => vec![&there],
     };
     let trees = sets.iter().map(|places| walk(&layout, places, depth)).collect::<Result<Vec<_>>>()?;
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => {
             let rows: Vec<Row> = trees.into_iter().flat_map(rows).collect();
             print_json(&rows)?;

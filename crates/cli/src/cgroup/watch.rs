@@ -14,9 +14,11 @@ use palisade_runtime::{Error, ErrorKind, Result, Store};
 use palisade_sys::signal;
 use rustix::process::Signal;
 
+use crate::arguments;
 use crate::arguments::cgroup::watch::{Format, Watch as Verb};
 use crate::log::Reader;
-use crate::output::{is_left, pipe, print, print_bytes};
+use crate::output::{is_left, pipe, print_bytes};
+use crate::steps::print_commands;
 use hook::Hooks;
 use row::Row;
 use wish::Wish;
@@ -45,10 +47,14 @@ pub(crate) fn watch(verb: &Verb, store: &Store) -> Result<u8> {
     if verb.now {
         watch.tell_now()?;
     }
-    if verb.telling.dry_run {
-        return print(&watch.shell().iter().map(|line| format!("{line}\n")).collect::<String>()).map(|()| 0);
+    if verb.explaining.dry_run {
+        let format = match verb.format {
+            Format::Json => arguments::Format::Json,
+            Format::Lines => arguments::Format::Table,
+        };
+        return print_commands(std::iter::once(watch.shell()), format).map(|()| 0);
     }
-    if verb.telling.explain {
+    if verb.explaining.explain {
         let text: String = watch.shell().iter().map(|line| format!("{line}\n")).collect();
         // A reader that has gone away must not end the work half way.
         let _told = std::io::stderr().lock().write_all(text.as_bytes());

@@ -10,7 +10,7 @@ use palisade_runtime::{Error, ErrorKind, Result};
 use crate::arguments::Telling;
 use crate::arguments::netns::Exec;
 use crate::output::{print, say};
-use crate::steps::explain;
+use crate::steps::{explain, print_commands};
 
 /// What a shell gives for a program that was ended by a signal, with its number added.
 const SIGNALLED: i32 = 128;
@@ -28,8 +28,9 @@ pub(crate) fn exec(verb: &Exec) -> Result<u8> {
         return Err(no_command());
     }
     if verb.telling.dry_run {
-        let lines = names.iter().map(|name| Ok(shell(name, command)? + "\n"));
-        return print(&lines.collect::<Result<String>>()?).map(|()| 0);
+        let steps: Vec<_> =
+            names.iter().map(|name| Ok(vec![shell(name, command)?])).collect::<Result<_>>()?;
+        return print_commands(steps.into_iter(), verb.telling.format).map(|()| 0);
     }
     match names.as_slice() {
         [name] if !verb.all => replace(name, command, verb.telling),

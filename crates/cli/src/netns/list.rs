@@ -18,7 +18,7 @@ struct Row {
 pub(crate) fn list(verb: &List) -> Result<u8> {
     let rows = palisade_network::list()?.into_iter().map(|named| Row { name: named.name, nsid: named.nsid });
     let number = |nsid: Option<i32>| nsid.map_or_else(|| "-".to_owned(), |nsid| nsid.to_string());
-    print_rows(verb.printing.format, &["NAME", "NSID"], &rows.collect::<Vec<_>>(), |row| {
+    print_rows(verb.telling.format, &["NAME", "NSID"], &rows.collect::<Vec<_>>(), |row| {
         vec![row.name.clone(), number(row.nsid)]
     })?;
     Ok(0)

@@ -26,7 +26,7 @@ pub(crate) fn monitor(verb: &Monitor) -> Result<u8> {
             Change::Added(name) => Row { event: "add", name },
             Change::Deleted(name) => Row { event: "delete", name },
         };
-        let line = match verb.printing.format {
+        let line = match verb.telling.format {
             Format::Table => format!("{} {}\n", row.event, row.name),
             Format::Json => {
                 let text = serde_json::to_string(&row);

@@ -28,7 +28,7 @@ pub(crate) fn identify(verb: &Identify, store: &Store) -> Result<u8> {
         None => rustix::process::getpid(),
     };
     let names = names_of(pid)?;
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&names.into_iter().map(|name| NameRow { name }).collect::<Vec<_>>())?,
         Format::Table => print(&names.into_iter().map(|name| name + "\n").collect::<String>())?,
     }
@@ -53,7 +53,7 @@ pub(super) fn shell_of_pids(verb: &Pids) -> Result<Vec<String>> {
 
 pub(crate) fn pids(verb: &Pids) -> Result<u8> {
     let found = processes_in(&Name::new(verb.name.as_str())?)?;
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&found.pids.iter().map(|pid| PidRow { pid: *pid }).collect::<Vec<_>>())?,
         Format::Table => print(&found.pids.iter().map(|pid| format!("{pid}\n")).collect::<String>())?,
     }

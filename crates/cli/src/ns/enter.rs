@@ -13,7 +13,7 @@ use rustix::thread::CapabilitySet;
 use super::program::{become_program, fork, or_shell, shell_words};
 use super::told::Teller;
 use crate::arguments::ns::Enter;
-use crate::output::print;
+use crate::steps::print_script;
 use character::Character;
 use destination::{Destination, find};
 
@@ -22,7 +22,8 @@ pub(crate) fn enter(verb: &Enter, store: &Store) -> Result<u8> {
     let character = Character::of(verb, &destination)?;
     let command = or_shell(&verb.command);
     if verb.telling.dry_run {
-        return print(&script(&destination, &character, &command)).map(|()| 0);
+        let script = script(&destination, &character, &command);
+        return print_script(&script, verb.telling.format).map(|()| 0);
     }
     let teller = Teller::new(verb.telling);
     hide()?;

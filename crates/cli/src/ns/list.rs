@@ -73,7 +73,7 @@ pub(crate) fn list(verb: &List, store: &Store) -> Result<u8> {
         found.namespaces.retain(|one| own.contains(&one.number));
     }
     let rows = rows(&found.namespaces);
-    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
+    print_rows(verb.telling.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

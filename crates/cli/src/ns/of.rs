@@ -31,7 +31,7 @@ pub(crate) fn show(verb: &Of, store: &Store) -> Result<u8> {
     }
     // There is none before the first child in a pid namespace that was made for children.
     rows.extend(later.into_iter().filter_map(|(kind, name)| row(pid, kind, name).ok()));
-    print_rows(verb.printing.format, &["TYPE", "NUMBER", "OWNER", "OWN"], &rows, cells)?;
+    print_rows(verb.telling.format, &["TYPE", "NUMBER", "OWNER", "OWN"], &rows, cells)?;
     Ok(0)
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn compare(verb: &Same, store: &Store) -> Result<u8> {
     let rows = Kind::ALL.into_iter().map(|kind| row(&pids, kind)).collect::<Result<Vec<_>>>()?;
     let numbers: Vec<String> = pids.iter().map(|pid| format!("OF {pid}")).collect();
     let header: Vec<&str> = ["TYPE", "SAME"].into_iter().chain(numbers.iter().map(String::as_str)).collect();
-    print_rows(verb.printing.format, &header, &rows, cells)?;
+    print_rows(verb.telling.format, &header, &rows, cells)?;
     Ok(u8::from(rows.iter().any(|row| !row.same)))
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn tree(verb: &Tree) -> Result<u8> {
     };
     let found = look(kinds, Effort::Usual)?;
     let nodes = nest(rows(&found.namespaces), verb.by);
-    match verb.printing.format {
+    match verb.telling.format {
         Format::Json => print_json(&nodes)?,
         Format::Table => {
             let mut text = String::new();

@@ -1,7 +1,7 @@
 //! `pal cgroup get` of a group, with whole controllers or single properties.
 
+use crate::arguments::Telling;
 use crate::arguments::cgroup::{Get, Verb};
-use crate::arguments::{Format, Printing, Telling};
 
 /// Reads the words behind `cgroup`.
 pub(super) fn read(words: &[&str]) -> Option<Verb> {
@@ -19,7 +19,6 @@ pub(super) fn read(words: &[&str]) -> Option<Verb> {
         names: names.iter().map(|word| (*word).to_owned()).collect(),
         controllers,
         values: false,
-        printing: Printing { format: Format::Table },
         telling: Telling::QUIET,
     }))
 }

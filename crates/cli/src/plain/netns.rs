@@ -1,14 +1,12 @@
 //! `pal netns list`, and `exec` with nothing but a name in front of the program.
 
+use crate::arguments::Telling;
 use crate::arguments::netns::{Exec, List, Verb};
-use crate::arguments::{Format, Printing, Telling};
 
 /// Reads the words behind `netns`.
 pub(super) fn read(words: &[&str]) -> Option<Verb> {
     match words {
-        ["list"] => {
-            Some(Verb::List(List { printing: Printing { format: Format::Table }, telling: Telling::QUIET }))
-        }
+        ["list"] => Some(Verb::List(List { telling: Telling::QUIET })),
         ["exec", words @ ..] => {
             let (name, rest) = words.split_first()?;
             let program = rest.first()?;

@@ -1,18 +1,14 @@
 //! `pal ns ls`, and `new` and `enter` with nothing but kinds in front of the program.
 
+use crate::arguments::Telling;
 use crate::arguments::ns::{Enter, KindSwitches, List, New, Verb};
-use crate::arguments::{Format, Printing, Telling};
 
 /// Reads the words behind `ns`.
 pub(super) fn read(words: &[&str]) -> Option<Verb> {
     match words {
-        ["ls"] => Some(Verb::Ls(List {
-            kinds: Vec::new(),
-            process: None,
-            all: false,
-            printing: Printing { format: Format::Table },
-            telling: Telling::QUIET,
-        })),
+        ["ls"] => {
+            Some(Verb::Ls(List { kinds: Vec::new(), process: None, all: false, telling: Telling::QUIET }))
+        }
         ["new", words @ ..] => {
             let (kinds, command) = program(words)?;
             Some(Verb::New(Box::new(new(kinds, command))))

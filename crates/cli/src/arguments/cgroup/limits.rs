@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::super::super::flags::{GroupName, Setting};
-use super::super::{Printing, Telling};
+use super::super::Telling;
 
 #[derive(Debug, Args)]
 pub(crate) struct Set {
@@ -34,8 +34,6 @@ pub(crate) struct Get {
     /// Print values without their names
     #[arg(short, long)]
     pub(crate) values: bool,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }
@@ -82,8 +80,6 @@ pub(crate) struct Devices {
     #[arg(value_name = "RULE")]
     pub(crate) rules: Vec<String>,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -119,8 +115,6 @@ pub(crate) struct Apply {
     /// In place of the group that was saved
     #[arg(long, value_name = "GROUP")]
     pub(crate) to: Option<GroupName>,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

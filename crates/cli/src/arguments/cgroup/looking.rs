@@ -3,16 +3,13 @@
 use clap::Args;
 
 use super::super::super::flags::{GroupName, ProcessName};
-use super::super::{Printing, Telling};
+use super::super::Telling;
 use super::Hierarchies;
 
 #[derive(Debug, Args)]
 pub(crate) struct Layout {
-    /// Say of each controller why it is where it is, and what it brings along
-    #[arg(long)]
-    pub(crate) explain: bool,
     #[command(flatten)]
-    pub(crate) printing: Printing,
+    pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
@@ -29,8 +26,6 @@ pub(crate) struct Tree {
     #[arg(long, value_name = "N")]
     pub(crate) depth: Option<usize>,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -40,8 +35,6 @@ pub(crate) struct Show {
     #[arg(value_name = "GROUP")]
     pub(crate) group: GroupName,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
@@ -50,8 +43,6 @@ pub(crate) struct Of {
     /// Processes, or threads
     #[arg(value_name = "PID|@CONTAINER", required = true)]
     pub(crate) processes: Vec<ProcessName>,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }
@@ -69,8 +60,6 @@ pub(crate) struct Procs {
     pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) hierarchies: Hierarchies,
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::super::flags::{GroupName, Mark, RuleName};
-use super::super::{Printing, Telling};
+use super::super::Telling;
 use super::Hierarchies;
 
 #[derive(Debug, Args)]
@@ -47,15 +47,11 @@ pub(crate) struct NewRule {
     #[command(flatten)]
     pub(crate) hierarchies: Hierarchies,
     #[command(flatten)]
-    pub(crate) printing: Printing,
-    #[command(flatten)]
     pub(crate) telling: Telling,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    #[command(flatten)]
-    pub(crate) printing: Printing,
     #[command(flatten)]
     pub(crate) telling: Telling,
 }

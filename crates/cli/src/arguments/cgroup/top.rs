@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::super::super::flags::{GroupName, Interval};
+use super::super::Explaining;
 
 #[derive(Debug, Args)]
 pub(crate) struct Top {
@@ -30,6 +31,8 @@ pub(crate) struct Top {
     /// How to print once
     #[arg(long, value_enum)]
     pub(crate) format: Option<TopFormat>,
+    #[command(flatten)]
+    pub(crate) explaining: Explaining,
 }
 
 /// What groups are sorted by; the largest comes first.

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::super::super::flags::{Bytes, GroupName, PressureFlag, Span};
-use super::super::Telling;
+use super::super::Explaining;
 use super::Hierarchies;
 
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) hierarchies: Hierarchies,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) explaining: Explaining,
 }
 
 /// How events are printed.

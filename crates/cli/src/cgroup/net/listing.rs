@@ -38,7 +38,7 @@ const HEADER: [&str; 6] = ["RULE", "GROUP", "MATCH", "ACTION", "PACKETS", "BYTES
 
 pub(super) fn list(verb: &List) -> Result<u8> {
     let rows: Vec<Row> = packets::list()?.into_iter().map(row).collect();
-    print_rows(verb.printing.format, &HEADER, &rows, cells)?;
+    print_rows(verb.telling.format, &HEADER, &rows, cells)?;
     Ok(0)
 }
 

@@ -12,10 +12,20 @@ use palisade_runtime::{Error, Result, Store};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::isatty;
 
-use crate::arguments::cgroup::Top;
+use super::looking;
+use crate::arguments::cgroup::{Top, TopFormat};
+use crate::arguments::{Explaining, Format, Telling};
+use crate::steps::look;
 use sampler::{Sampler, Subject};
 
 pub(crate) fn top(verb: &Top, store: &Store) -> Result<u8> {
+    let Explaining { explain, dry_run } = verb.explaining;
+    let format = if verb.format == Some(TopFormat::Json) { Format::Json } else { Format::Table };
+    let telling = Telling { explain, dry_run, format };
+    look(telling, || looking::top(verb, store), || show(verb, store))
+}
+
+fn show(verb: &Top, store: &Store) -> Result<u8> {
     let once = verb.once || verb.format.is_some();
     if !once {
         require_terminal()?;

@@ -11,7 +11,7 @@ use palisade_runtime::{Result, Store};
 use super::program::{Child, fork};
 use super::told::Teller;
 use crate::arguments::ns::New;
-use crate::output::print;
+use crate::steps::print_script;
 use link::Outside;
 use plan::Plan;
 use subject::Subject;
@@ -22,7 +22,7 @@ pub(crate) fn new(verb: &New, store: &Store) -> Result<u8> {
     let pins = Pins::new(super::keep::directory(store));
     let plan = Plan::new(verb)?;
     if verb.telling.dry_run {
-        return print(&shell::script(&plan, &pins)?).map(|()| 0);
+        return print_script(&shell::script(&plan, &pins)?, verb.telling.format).map(|()| 0);
     }
     let teller = Teller::new(verb.telling);
     if plan.forks() {
