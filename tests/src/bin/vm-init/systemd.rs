@@ -48,10 +48,12 @@ const FILES: &[(&str, &str)] = &[
     ("run/systemd/system/podman.service", ""),
     ("run/systemd/system/podman.socket", ""),
     ("run/systemd/system/podman-restart.service", ""),
+    ("run/systemd/system/podman-auto-update.service", ""),
     ("run/systemd/system/podman-auto-update.timer", ""),
     ("run/systemd/user/podman.service", ""),
     ("run/systemd/user/podman.socket", ""),
     ("run/systemd/user/podman-restart.service", ""),
+    ("run/systemd/user/podman-auto-update.service", ""),
     ("run/systemd/user/podman-auto-update.timer", ""),
     ("var/lib/systemd/linger/tester", ""),
 ];
