@@ -1,13 +1,10 @@
 //! A program that runs as long as a test needs it.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use palisade_tests::container::comes_true;
 use palisade_tests::invocation::{Invocation, Running};
 use rustix::process::Signal;
-
-/// How long a daemon may take until it works: an emulated machine is slow.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long it may run: for all steps of a test, with either runtime.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -21,15 +18,11 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts a daemon and waits until it does its work.
     #[track_caller]
-    pub(crate) fn start(call: Invocation<'_>, mut works: impl FnMut() -> bool) -> Self {
+    pub(crate) fn start(call: Invocation<'_>, works: impl FnMut() -> bool) -> Self {
         let running = call.limit(LONGEST).spawn();
-        let deadline = Instant::now() + PATIENCE;
-        while !works() {
-            if Instant::now() > deadline {
-                running.signal(Signal::KILL);
-                panic!("a daemon does not work: {}", running.wait());
-            }
-            thread::sleep(Duration::from_millis(10));
+        if !comes_true(works) {
+            running.signal(Signal::KILL);
+            panic!("a daemon does not work: {}", running.wait());
         }
         Self { running }
     }

@@ -12,21 +12,19 @@ pub(super) fn layout() -> Vec<String> {
 }
 
 pub(super) fn tree(verb: &Tree, store: &Store) -> Result<Vec<String>> {
-    let root = GroupName::Absolute("/".to_owned());
-    let group = verb.group.as_ref().unwrap_or(&root);
+    let group = or_root(verb.group.as_ref());
     let depth = verb.depth.map(|depth| format!("-maxdepth {} ", depth.saturating_add(1))).unwrap_or_default();
     let line = |place: &Place| {
         format!("find {} {depth}-name cgroup.procs -exec grep -c '' {{}} +", directory(place))
     };
-    Ok(places(group, &verb.hierarchies.controllers, store)?.iter().map(line).collect())
+    Ok(places(&group, &verb.hierarchies.controllers, store)?.iter().map(line).collect())
 }
 
 /// What is looked at again and again: the files that say what groups use.
 pub(super) fn top(verb: &Top, store: &Store) -> Result<Vec<String>> {
-    let root = GroupName::Absolute("/".to_owned());
-    let group = verb.group.as_ref().unwrap_or(&root);
+    let group = or_root(verb.group.as_ref());
     let files = USED.map(|name| format!("-name {}", quote(name))).join(" -o ");
-    let directories: Vec<_> = places(group, &[], store)?.iter().map(directory).collect();
+    let directories: Vec<_> = places(&group, &[], store)?.iter().map(directory).collect();
     Ok(vec![format!("find {} \\( {files} \\) -exec grep -sH . {{}} +", directories.join(" "))])
 }
 
@@ -78,6 +76,10 @@ pub(super) fn save(verb: &Save, store: &Store) -> Result<Vec<String>> {
         false => all_files(place),
     };
     Ok(places(&verb.group, &[], store)?.iter().map(line).collect())
+}
+
+fn or_root(group: Option<&GroupName>) -> GroupName {
+    group.cloned().unwrap_or_else(|| GroupName::Absolute("/".to_owned()))
 }
 
 /// The group where it is.

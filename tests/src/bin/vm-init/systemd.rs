@@ -156,10 +156,10 @@ pub(crate) fn run_all(port: &mut Port) -> Result<()> {
 /// The call of one of the test programs by way of another.
 fn command(way: &[&str], program: &str, subjects: &[&str], port: &Port) -> Result<Command> {
     let program = format!("{PROGRAMS}/{program}");
-    let mut words = way.iter().copied().chain([program.as_str()]);
-    let mut command = Command::new(words.next().unwrap_or(&program));
+    let words = [way, &[&program]].concat();
+    let mut command = Command::new(words[0]);
     command
-        .args(words)
+        .args(&words[1..])
         .args(["--test-threads=1", "--color=never"])
         .args(filters(&program, subjects)?)
         .env_clear()
