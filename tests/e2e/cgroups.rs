@@ -37,6 +37,46 @@ fn the_group_is_where_the_config_says_in_every_hierarchy() {
     container.remove();
 }
 
+#[test]
+fn a_start_that_fails_takes_the_groups_above_with_it_that_it_made() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary || !group::can_make() {
+        skip!(case, "groups at the top take root");
+    }
+    let name = case.id("above");
+    let bundle = Bundle::script(&case, "echo runs").variant(&case, |config| {
+        config["linux"]["cgroupsPath"] = json!(format!("/{name}/in/side"));
+    });
+    type Failure = (&'static str, fn(&mut Value), &'static str);
+    let failures: [Failure; 3] = [
+        ("a limit", |config| config["linux"]["resources"]["cpu"] = json!({ "cpus": "9999" }), "cpuset.cpus"),
+        ("a mount", |config| config["mounts"][0]["type"] = json!("nonsense"), "nonsense"),
+        ("the program", |config| config["process"]["args"] = json!(["/missing"]), "/missing"),
+    ];
+    let fail = |(what, change, word): &Failure| {
+        let said = bundle.variant(&case, change).run(&case);
+        let line = said.refusal_line().unwrap_or_else(|fault| panic!("{what}: {fault}: {said}"));
+        assert!(line.contains(word), "{what}: {line}");
+    };
+    for failure in &failures {
+        fail(failure);
+        case.expect_nothing_left(&failure.0);
+    }
+    // One that was there is somebody else's.
+    for point in hierarchies() {
+        fs::create_dir(Path::new(&point).join(&name)).ok();
+    }
+    for failure in &failures {
+        fail(failure);
+        let left =
+            hierarchies().iter().filter(|point| Path::new(point).join(&name).join("in").exists()).count();
+        assert_eq!(left, 0, "{}", failure.0);
+    }
+    for point in hierarchies() {
+        fs::remove_dir(Path::new(&point).join(&name)).expect("the group that was there before is gone");
+    }
+}
+
 /// Removes a group that a path led through: whether others use it too is not for the runtime to know.
 fn remove_everywhere(group: &str) {
     for point in hierarchies() {

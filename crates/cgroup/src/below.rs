@@ -60,7 +60,8 @@ impl Group {
             }
         }
         let anchor = crate::group::open_anchor(&self.anchor_path)?;
-        Ok(Self { anchor, anchor_path: self.anchor_path.clone(), path: self.path.clone(), places })
+        let (anchor_path, path) = (self.anchor_path.clone(), self.path.clone());
+        Ok(Self { anchor, anchor_path, path, places, made: Vec::new() })
     }
 
     /// Makes a group below this one, in each hierarchy that this one is in; it may be there.

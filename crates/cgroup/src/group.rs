@@ -20,6 +20,8 @@ pub struct Group {
     pub(crate) path: GroupPath,
     /// One for each hierarchy of the layout, in its order; `None` where the group has no directory.
     pub(crate) places: Vec<Option<Directory>>,
+    /// The directories that were made for it, with those above it that were missing, in that order, from the anchor.
+    pub(crate) made: Vec<String>,
 }
 
 /// Names the `tasks` file of a group in one v1 hierarchy.
@@ -64,7 +66,7 @@ impl Group {
         let anchor_path = layout.anchor();
         let anchor = open_anchor(&anchor_path)?;
         let places = directories(layout, path).into_iter().map(Some).collect();
-        Ok(Self { anchor, anchor_path, path: path.clone(), places })
+        Ok(Self { anchor, anchor_path, path: path.clone(), places, made: Vec::new() })
     }
 
     /// Leaves the group to these hierarchies alone.

@@ -2,10 +2,10 @@
 
 use crate::group::open_anchor;
 use crate::hint::crowd;
-use crate::recipe::{Directory, Enable, Need, Setting, ancestors, join};
+use crate::recipe::{Directory, Enable, Need, ancestors, join};
 use crate::setting::run;
 use crate::{Controller, Error, ErrorKind, Group, Place, Recipe, Version, file};
-use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -13,30 +13,28 @@ use rustix::process::Pid;
 /// The mode of a new directory, less the umask.
 pub(crate) const MODE: Mode = Mode::from_raw_mode(0o755);
 
-/// The directories that were made here, in that order, from the anchor.
-#[derive(Default)]
-struct Made(Vec<String>);
-
 impl Recipe {
     /// Makes the group and sets its limits.
     ///
     /// # Errors
-    /// As for [`Recipe::make_directories`] and [`Group::apply_limits`]; what was made is removed.
+    /// As for [`Recipe::make_directories`], [`Group::fill_cpuset`] and [`Group::apply_limits`]; what was made is removed.
     pub fn make(&self) -> Result<Group, Error> {
-        let (group, made) = self.build()?;
-        match group.apply_limits(self) {
+        let mut group = self.make_directories()?;
+        match group.fill_cpuset(self).and_then(|()| group.apply_limits(self)) {
             Ok(()) => Ok(group),
-            Err(error) => Err(made.undo(group.anchor.as_fd(), error)),
+            Err(error) => Err(group.undo(0, error)),
         }
     }
 
-    /// Makes the group's directories and prepares them so that a process can enter; sets no limits yet.
+    /// Makes the group's directories; a process can enter once [`Group::fill_cpuset`] is done, too.
     ///
     /// # Errors
     /// [`ErrorKind::Occupied`] if the group is there and holds processes. What was made is removed, and nothing
     /// else.
     pub fn make_directories(&self) -> Result<Group, Error> {
-        self.build().map(|(group, _)| group)
+        let mut group = self.empty()?;
+        group.make(self, &[Version::V1, Version::V2])?;
+        Ok(group)
     }
 
     /// Makes the directory in the v2 tree alone, which a process has to be cloned into; [`Group::make_v1`] makes
@@ -50,17 +48,12 @@ impl Recipe {
         Ok(group)
     }
 
-    fn build(&self) -> Result<(Group, Made), Error> {
-        let mut group = self.empty()?;
-        let made = group.make(self, &[Version::V1, Version::V2])?;
-        Ok((group, made))
-    }
-
     /// Opens the anchor of a group of which nothing is made yet.
     fn empty(&self) -> Result<Group, Error> {
         let anchor = open_anchor(&self.anchor)?;
         let places = vec![None; self.directories.len()];
-        Ok(Group { anchor, anchor_path: self.anchor.clone(), path: self.path.clone(), places })
+        let (anchor_path, path) = (self.anchor.clone(), self.path.clone());
+        Ok(Group { anchor, anchor_path, path, places, made: Vec::new() })
     }
 
     /// Takes the group to be wherever the recipe says, without a look: enough for [`Group::adopt`] and to remove it.
@@ -73,45 +66,6 @@ impl Recipe {
         Ok(group)
     }
 
-    fn fill(&self, group: &mut Group, versions: &[Version], made: &mut Made) -> Result<(), Error> {
-        self.make_all(group, versions, None, made)?;
-        if versions.contains(&Version::V2) {
-            self.enable(group)?;
-        }
-        self.prepare(group, versions, made)
-    }
-
-    /// Makes the directories; one that is there may hold `inhabitant` and nobody else.
-    fn make_all(
-        &self,
-        group: &mut Group,
-        versions: &[Version],
-        inhabitant: Option<Pid>,
-        made: &mut Made,
-    ) -> Result<(), Error> {
-        let mut denied = None;
-        for (index, directory) in self.directories.iter().enumerate() {
-            if !versions.contains(&directory.version) {
-                continue;
-            }
-            let place = match make_directory(group, directory, inhabitant, made) {
-                Ok(()) => Some(directory.clone()),
-                Err(error) if directory.need == Need::Optional && error.kind() == ErrorKind::Denied => {
-                    denied = Some(error);
-                    None
-                }
-                Err(error) => return Err(error),
-            };
-            if let Some(slot) = group.places.get_mut(index) {
-                *slot = place;
-            }
-        }
-        if let Some(error) = denied.filter(|_| group.places.iter().all(Option::is_none)) {
-            return Err(error);
-        }
-        Ok(())
-    }
-
     fn enable(&self, group: &Group) -> Result<(), Error> {
         if let Some(enable) = &self.enable
             && let Some(Some(directory)) = group.places.get(enable.directory)
@@ -119,12 +73,6 @@ impl Recipe {
             enable_controllers(group, directory, enable)?;
         }
         Ok(())
-    }
-
-    fn prepare(&self, group: &Group, versions: &[Version], made: &Made) -> Result<(), Error> {
-        let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
-        let prepare: Vec<Setting> = self.prepare.iter().filter(of_these).cloned().collect();
-        run(group, &prepare, &made.0)
     }
 }
 
@@ -134,7 +82,18 @@ impl Group {
     /// # Errors
     /// As for [`Recipe::make_directories`]; what this call made is removed.
     pub fn make_v1(&mut self, recipe: &Recipe) -> Result<(), Error> {
-        self.make(recipe, &[Version::V1]).map(drop)
+        self.make(recipe, &[Version::V1])
+    }
+
+    /// Gives the v1 cpuset its CPUs and memory nodes, those of the group above where no limit names any: without them
+    /// no process can enter ([cpusets](https://docs.kernel.org/admin-guide/cgroup-v1/cpusets.html)).
+    ///
+    /// The kernel looks at all cpusets of the machine then, some 0.8 µs for each.
+    ///
+    /// # Errors
+    /// As for [`Group::apply_limits`].
+    pub fn fill_cpuset(&self, recipe: &Recipe) -> Result<(), Error> {
+        run(self, &recipe.prepare, &self.made)
     }
 
     /// Makes what is missing of a group that somebody else has made for the process `pid`, and moves the process in.
@@ -143,58 +102,94 @@ impl Group {
     /// moved out of can only be passed on when that is empty.
     ///
     /// # Errors
-    /// As for [`Recipe::make_directories`] and [`Group::attach`]; what was made stays, for [`Group::remove`].
+    /// As for [`Recipe::make_directories`], [`Group::fill_cpuset`] and [`Group::attach`]; what was made stays, for
+    /// [`Group::unmake`].
     pub fn adopt(&mut self, recipe: &Recipe, pid: Pid) -> Result<(), Error> {
-        let mut made = Made::default();
-        recipe.make_all(self, &[Version::V1, Version::V2], Some(pid), &mut made)?;
-        recipe.prepare(self, &[Version::V1], &made)?;
+        self.make_all(recipe, &[Version::V1, Version::V2], Some(pid))?;
+        self.fill_cpuset(recipe)?;
         let value = pid.as_raw_nonzero().to_string();
         for directory in self.directories() {
             if !self.members_in(directory, "cgroup.procs")?.contains(&pid) {
                 self.write_in(directory, "cgroup.procs", &value)?;
             }
         }
-        recipe.enable(self)?;
-        recipe.prepare(self, &[Version::V2], &made)
+        recipe.enable(self)
     }
 
-    fn make(&mut self, recipe: &Recipe, versions: &[Version]) -> Result<Made, Error> {
-        let mut made = Made::default();
-        match recipe.fill(self, versions, &mut made) {
-            Ok(()) => Ok(made),
-            Err(error) => Err(made.undo(self.anchor.as_fd(), error)),
+    /// Removes the group as [`Group::remove`] does, and then the groups above it that were made for it and that nobody
+    /// else uses by now.
+    ///
+    /// # Errors
+    /// As for [`Group::remove`].
+    pub fn unmake(&mut self) -> Result<(), Vec<Error>> {
+        let removed = self.remove();
+        // What is in use is no longer this group's alone.
+        let _in_use = self.remove_made(0);
+        removed
+    }
+
+    fn make(&mut self, recipe: &Recipe, versions: &[Version]) -> Result<(), Error> {
+        let before = self.made.len();
+        let mut made = self.make_all(recipe, versions, None);
+        if made.is_ok() && versions.contains(&Version::V2) {
+            made = recipe.enable(self);
         }
+        made.map_err(|error| self.undo(before, error))
     }
-}
 
-impl Made {
-    /// Removes what was made, newest first, and gives the error back with what could not be removed.
-    fn undo(self, anchor: BorrowedFd<'_>, error: Error) -> Error {
-        let left: Vec<String> = self
-            .0
-            .into_iter()
-            .rev()
-            .filter(|path| rustix::fs::unlinkat(anchor, path.as_str(), AtFlags::REMOVEDIR).is_err())
-            .collect();
+    /// Makes the directories; one that is there may hold `inhabitant` and nobody else.
+    fn make_all(
+        &mut self,
+        recipe: &Recipe,
+        versions: &[Version],
+        inhabitant: Option<Pid>,
+    ) -> Result<(), Error> {
+        let mut denied = None;
+        for (index, directory) in recipe.directories.iter().enumerate() {
+            if !versions.contains(&directory.version) {
+                continue;
+            }
+            let place = match make_directory(self, directory, inhabitant) {
+                Ok(()) => Some(directory.clone()),
+                Err(error) if directory.need == Need::Optional && error.kind() == ErrorKind::Denied => {
+                    denied = Some(error);
+                    None
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(slot) = self.places.get_mut(index) {
+                *slot = place;
+            }
+        }
+        if let Some(error) = denied.filter(|_| self.places.iter().all(Option::is_none)) {
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Removes what was made since `first`, and gives the error back with what could not be removed.
+    fn undo(&mut self, first: usize, error: Error) -> Error {
+        let left = self.remove_made(first);
         if left.is_empty() {
             return error;
         }
         error.and_hint(&format!("and could not remove {}", left.join(", ")))
     }
+
+    /// Removes the directories that were made, newest first, and gives those that are still there.
+    fn remove_made(&mut self, first: usize) -> Vec<String> {
+        let anchor = self.anchor.as_fd();
+        let is_left = |path: &String| {
+            let removed = rustix::fs::unlinkat(anchor, path.as_str(), AtFlags::REMOVEDIR);
+            !matches!(removed, Ok(()) | Err(Errno::NOENT))
+        };
+        self.made.drain(first..).rev().filter(is_left).collect()
+    }
 }
 
 /// Makes one directory, and its parents only if they turn out to be missing.
-fn make_directory(
-    group: &Group,
-    directory: &Directory,
-    inhabitant: Option<Pid>,
-    made: &mut Made,
-) -> Result<(), Error> {
-    let fail = |path: &str, errno| {
-        let above = Directory { path: path.to_owned(), ..directory.clone() };
-        Place::of(group, &above).error("mkdir".to_owned(), "", errno, crate::hint::for_mkdir)
-    };
-    match make_one(group, &directory.path, made) {
+fn make_directory(group: &mut Group, directory: &Directory, inhabitant: Option<Pid>) -> Result<(), Error> {
+    match make_one(group, &directory.path) {
         // A group right below the root, where nothing is ever frozen, is made as it should be.
         Ok(()) if ancestors(directory).nth(1).is_none() => Ok(()),
         Ok(()) => refuse_frozen(group, directory),
@@ -205,22 +200,28 @@ fn make_directory(
         Err(Errno::NOENT) => {
             // The mount point itself is there.
             for above in ancestors(directory).skip(1) {
-                match make_one(group, above, made) {
+                match make_one(group, above) {
                     Ok(()) | Err(Errno::EXIST) => {}
-                    Err(errno) => return Err(fail(above, errno)),
+                    Err(errno) => return Err(not_made(group, directory, above, errno)),
                 }
             }
-            make_one(group, &directory.path, made).map_err(|errno| fail(&directory.path, errno))?;
+            let path = &directory.path;
+            make_one(group, path).map_err(|errno| not_made(group, directory, path, errno))?;
             refuse_frozen(group, directory)
         }
-        Err(errno) => Err(fail(&directory.path, errno)),
+        Err(errno) => Err(not_made(group, directory, &directory.path, errno)),
     }
 }
 
-fn make_one(group: &Group, path: &str, made: &mut Made) -> Result<(), Errno> {
+fn make_one(group: &mut Group, path: &str) -> Result<(), Errno> {
     rustix::fs::mkdirat(&group.anchor, path, MODE)?;
-    made.0.push(path.to_owned());
+    group.made.push(path.to_owned());
     Ok(())
+}
+
+fn not_made(group: &Group, directory: &Directory, path: &str, errno: Errno) -> Error {
+    let above = Directory { path: path.to_owned(), ..directory.clone() };
+    Place::of(group, &above).error("mkdir".to_owned(), "", errno, crate::hint::for_mkdir)
 }
 
 fn refuse_occupied(group: &Group, directory: &Directory, inhabitant: Option<Pid>) -> Result<(), Error> {

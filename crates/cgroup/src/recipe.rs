@@ -26,7 +26,7 @@ pub struct Recipe {
     pub directories: Vec<Directory>,
     /// The controllers to enable from the top of the v2 tree down to the parent of the group.
     pub enable: Option<Enable>,
-    /// What has to be set before a process can enter, in this order.
+    /// What has to be set of v1's cpuset before a process can enter, in this order.
     pub prepare: Vec<Setting>,
     /// The limits, in this order.
     pub settings: Vec<Setting>,
@@ -181,15 +181,15 @@ impl Recipe {
     /// Returns the operations of all stages in their order, each as the shell command that would do the same.
     pub fn commands(&self) -> Vec<String> {
         let mut commands = self.making_commands(&[Version::V1, Version::V2]);
+        commands.extend(self.filling_commands());
         commands.extend(self.limiting_commands());
         commands
     }
 
-    /// Returns the commands that make the group in the hierarchies of some versions, so that a process can enter.
+    /// Returns the commands that make the group's directories in the hierarchies of some versions.
     pub fn making_commands(&self, versions: &[Version]) -> Vec<String> {
         let mut commands = self.directory_commands(versions);
         commands.extend(self.enabling_commands(versions));
-        commands.extend(self.preparing_commands(versions));
         commands
     }
 
@@ -211,9 +211,9 @@ impl Recipe {
         commands
     }
 
-    fn preparing_commands(&self, versions: &[Version]) -> Vec<String> {
-        let of_these = |setting: &&Setting| versions.contains(&self.directory(setting).version);
-        self.setting_commands(self.prepare.iter().filter(of_these)).collect()
+    /// Returns the commands that fill v1's cpuset, so that a process can enter; see [`crate::Group::fill_cpuset`].
+    pub fn filling_commands(&self) -> Vec<String> {
+        self.setting_commands(self.prepare.iter()).collect()
     }
 
     /// Returns the commands that make what is missing of a group which somebody else has made, and move the process in
@@ -221,7 +221,7 @@ impl Recipe {
     pub fn entering_commands(&self) -> Vec<String> {
         let versions = [Version::V1, Version::V2];
         let mut commands = self.directory_commands(&versions);
-        commands.extend(self.preparing_commands(&versions));
+        commands.extend(self.filling_commands());
         let files = self.directories.iter().map(|directory| self.at(&join(&directory.path, "cgroup.procs")));
         commands.extend(files.map(|file| format!("echo $init > {file}")));
         commands.extend(self.enabling_commands(&versions));

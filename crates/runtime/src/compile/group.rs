@@ -104,6 +104,11 @@ pub(super) fn joins_v1(draft: &Draft<'_>) -> bool {
     draft.scope.is_none() && draft.plan.group.as_ref().is_some_and(|group| group.has_version(Version::V1))
 }
 
+/// Tells whether init joins them when its mounts need that, or after these, as they are made beside it.
+pub(super) fn joins_late(draft: &Draft<'_>, namespaces: &Namespaces) -> bool {
+    joins_v1(draft) && !joins_at_once(namespaces)
+}
+
 /// Tells whether init joins the v1 groups before it does anything else. In a user namespace it becomes a user who may
 /// not open their `tasks`.
 pub(super) fn joins_at_once(namespaces: &Namespaces) -> bool {

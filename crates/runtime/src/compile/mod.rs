@@ -256,6 +256,11 @@ impl<'a> Draft<'a> {
         self.init.push(Step::new(origin, op));
     }
 
+    /// Tells whether init waits for a point.
+    fn awaits(&self, wanted: Point) -> bool {
+        self.init.iter().any(|step| matches!(step.op, InitOp::Await { point } if point == wanted))
+    }
+
     /// Makes a kernel string; a NUL in it is a violation.
     fn text(&mut self, pointer: &str, text: &str) -> Option<Text> {
         match Text::new(text) {
@@ -296,8 +301,12 @@ fn plan_host(
         draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V2 });
     }
     let joins_at_once = group::joins_at_once(namespaces);
+    let fills_cpuset = draft.plan.group.as_ref().is_some_and(|group| !group.prepare.is_empty());
     if has_v1 && joins_at_once {
         draft.before("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
+        if fills_cpuset {
+            draft.before("/linux/cgroupsPath", HostOp::FillCpuset);
+        }
     }
     if request.begin == Begin::OnStart {
         let (go, outcome) = (draft.slot(), draft.slot());
@@ -310,6 +319,12 @@ fn plan_host(
     }
     if has_v1 && !joins_at_once {
         draft.beside("/linux/cgroupsPath", HostOp::MakeGroup { version: Version::V1 });
+        if draft.awaits(Point::Directories) {
+            draft.beside("", HostOp::Release { point: Point::Directories });
+        }
+        if fills_cpuset {
+            draft.beside("/linux/cgroupsPath", HostOp::FillCpuset);
+        }
     }
     if let Some(scope) = draft.scope.clone() {
         // It cannot be without a process.

@@ -1,7 +1,7 @@
 //! `mounts`.
 
-use palisade_mount::{Kind as Propagated, Mode, Op, Options, Parameter, Propagation, Reach};
-use palisade_namespace::Namespaces;
+use palisade_mount::{CopyUp, Kind as Propagated, Mode, Op, Options, Parameter, Propagation, Reach};
+use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::{Mount, Spec};
 
 use super::filesystem::{is_dev, push};
@@ -18,8 +18,8 @@ pub(super) struct Around<'a> {
     pub(super) label: Option<&'a Parameter>,
 }
 
-/// Plans the mounts in their order. Init goes into its cgroup before the first mount that shows cgroups, because a
-/// cgroup namespace takes the present group as its root.
+/// Plans the mounts in their order. Init is in its cgroup before the first mount that needs it there, and at the latest
+/// after the last.
 pub(super) fn plan(
     draft: &mut Draft<'_>,
     spec: &Spec,
@@ -35,13 +35,20 @@ pub(super) fn plan(
         let has_maps = !mount.uid_mappings.is_empty() || !mount.gid_mappings.is_empty();
         if has_maps && !is_bind(mount, &options) {
             draft.violations.add(format!("{pointer}/uidMappings"), "only a bind mount can be id-mapped");
-        } else if shows_cgroups(mount, &options) {
-            if let Some(moves) = moves.take() {
-                enter_group(draft, moves, around.namespaces);
+            continue;
+        }
+        match need(draft, mount, &options, around.namespaces) {
+            Need::Directories if moves.is_some() => await_directories(draft),
+            Need::Membership => {
+                if let Some(moves) = moves.take() {
+                    enter_group(draft, moves, around.namespaces);
+                }
             }
-            cgroup::plan_mount(draft, &pointer, mount, around);
-        } else {
-            plan_mount(draft, spec, request, &pointer, mount, options, around);
+            Need::Nothing | Need::Directories => {}
+        }
+        match shows_cgroups(mount, &options) {
+            true => cgroup::plan_mount(draft, &pointer, mount, around),
+            false => plan_mount(draft, spec, request, &pointer, mount, options, around),
         }
         if procfs == Some(index) {
             process::plan_sysctls(draft, spec, around.namespaces, Procfs::Containers);
@@ -178,9 +185,36 @@ fn read_options(draft: &mut Draft<'_>, pointer: &str, mount: &Mount) -> Option<O
     }
 }
 
+/// What a mount takes of the container's cgroup.
+enum Need {
+    Nothing,
+    /// The directories of v1 are bound.
+    Directories,
+    /// A cgroup namespace takes the present group as its root, and what is copied is memory that the group pays for.
+    Membership,
+}
+
+fn need(draft: &Draft<'_>, mount: &Mount, options: &Options, namespaces: &Namespaces) -> Need {
+    let shows_namespace = mount.kind == "cgroup2" && *namespaces.get(Kind::Cgroup) != Source::Inherit;
+    match shows_cgroups(mount, options) {
+        _ if options.copy_up == CopyUp::Yes => Need::Membership,
+        false => Need::Nothing,
+        true if group::joins_late(draft, namespaces) && !shows_namespace => Need::Directories,
+        true => Need::Membership,
+    }
+}
+
+/// The host writes the limits while init mounts on: that of cpuset takes the kernel the longer the more groups there are.
+fn await_directories(draft: &mut Draft<'_>) {
+    let point = Point::Directories;
+    if !draft.awaits(point) {
+        draft.init("/linux/cgroupsPath", InitOp::Await { point });
+    }
+}
+
 fn enter_group(draft: &mut Draft<'_>, moves: Moves, namespaces: &Namespaces) {
     draft.init("/linux/cgroupsPath", InitOp::Await { point: Point::Group });
-    if group::joins_v1(draft) && !group::joins_at_once(namespaces) {
+    if group::joins_late(draft, namespaces) {
         draft.init("/linux/cgroupsPath", InitOp::JoinGroup);
     }
     draft.init.extend(moves.in_group);

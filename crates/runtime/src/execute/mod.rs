@@ -14,7 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use palisade_cgroup::{Group, Version};
+use palisade_cgroup::{Group, Recipe, Version};
 use palisade_namespace as namespace;
 use palisade_oci::state::State;
 use palisade_sys::clone;
@@ -163,7 +163,7 @@ impl Host<'_> {
                 // The error of a hook says which one of the list it is.
                 ("", _) | (_, HostOp::RunHooks { .. }) => error,
                 // So does that of a limit.
-                (origin, HostOp::LimitGroup) if error.is_of(origin) => error,
+                (_, HostOp::FillCpuset | HostOp::LimitGroup) if error.is_of("/linux/resources") => error,
                 (origin, _) => error.context(origin),
             })?;
             if let Some(observe) = self.surroundings.observe {
@@ -197,10 +197,8 @@ impl Host<'_> {
             HostOp::StartScope(scope) => self.start_scope(scope),
             HostOp::EnterGroup => self.enter_group(),
             HostOp::AttachToUnit { unit, below } => self.attach_to_unit(unit, below),
-            HostOp::LimitGroup => match (&self.plan.group, &mut self.group) {
-                (Some(recipe), Some(group)) => group.apply_limits(recipe).map_err(failure::of_limit),
-                _ => Ok(()),
-            },
+            HostOp::FillCpuset => self.set_limits(Group::fill_cpuset),
+            HostOp::LimitGroup => self.set_limits(Group::apply_limits),
             HostOp::Delegate { path, owner } => {
                 let group =
                     self.group.as_ref().ok_or_else(|| Error::new("there is no cgroup to delegate"))?;
@@ -312,6 +310,16 @@ impl Host<'_> {
             (Version::V1, None) => self.group = Some(recipe.make_directories()?),
         }
         Ok(())
+    }
+
+    fn set_limits(
+        &self,
+        set: fn(&Group, &Recipe) -> std::result::Result<(), palisade_cgroup::Error>,
+    ) -> Result<()> {
+        match (&self.plan.group, &self.group) {
+            (Some(recipe), Some(group)) => set(group, recipe).map_err(failure::of_limit),
+            _ => Ok(()),
+        }
     }
 
     /// Makes the process. The launch image is made before it, the list of `tasks` files too: the new process
@@ -517,9 +525,9 @@ impl Host<'_> {
             }
         }
         let _removed = self.classes.remove();
-        if let (true, Some(group)) = (self.made_group, self.group.take()) {
+        if let (true, Some(mut group)) = (self.made_group, self.group.take()) {
             // The first error is the one to tell.
-            let _removed = group.remove();
+            let _removed = group.unmake();
         }
         if let Some(scope) = self.scope.take() {
             let _removed = scope.remove();

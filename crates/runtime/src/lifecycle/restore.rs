@@ -165,9 +165,9 @@ impl Place {
 
     /// Ends and removes what a restore that failed has left; its error is the one to tell.
     fn remove(self) {
-        if let Some(group) = self.group {
+        if let Some(mut group) = self.group {
             let _killed = group.kill(Signal::KILL);
-            let _removed = group.remove();
+            let _removed = group.unmake();
         }
         if let Some(unit) = self.unit
             && let Ok(mut manager) = unit.of.connect()

@@ -66,6 +66,8 @@ pub struct Slot(pub usize);
 pub enum Point {
     /// The id maps are written.
     IdMaps,
+    /// The directories of the cgroup are made.
+    Directories,
     /// The cgroup is made and limited, and the container is on record.
     Group,
     /// The hooks that run before `pivot_root(2)` have run.
@@ -118,8 +120,9 @@ impl Plan {
 }
 
 impl Point {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::IdMaps,
+        Self::Directories,
         Self::Group,
         Self::Hooks,
         Self::Start,
@@ -243,6 +246,8 @@ pub enum HostOp {
         /// Of which hierarchies.
         version: palisade_cgroup::Version,
     },
+    /// Gives v1's cpuset its CPUs and memory nodes, without which no process can join it.
+    FillCpuset,
     /// Has systemd make a scope, and with it a cgroup, round the process.
     StartScope(crate::scope::Scope),
     /// Makes what systemd has not made of the cgroup, and moves the process in.

@@ -123,6 +123,7 @@ impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::IdMaps => "the id maps",
+            Self::Directories => "the directories of the cgroup",
             Self::Group => "cgroup and record",
             Self::Score => "the OOM score",
             Self::Namespaces => "what is in the new namespaces",
@@ -147,6 +148,7 @@ impl fmt::Display for HostOp {
             Self::StartScope(scope) => write!(f, "start {}", scope.unit),
             Self::EnterGroup => f.write_str("enter the cgroup"),
             Self::AttachToUnit { unit, .. } => write!(f, "move into {unit}"),
+            Self::FillCpuset => f.write_str("fill the v1 cpuset"),
             Self::LimitGroup => f.write_str("limit the cgroup"),
             Self::Delegate { path, .. } => write!(f, "delegate the cgroup {} below it", path.as_str()),
             Self::MapIds { method, .. } => write!(f, "write the id maps ({method})"),

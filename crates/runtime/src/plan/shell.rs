@@ -42,6 +42,7 @@ impl Plan {
             HostOp::MakeGroup { version } => {
                 self.group.as_ref().map(|recipe| recipe.making_commands(&[*version])).unwrap_or_default()
             }
+            HostOp::FillCpuset => self.group.as_ref().map(Recipe::filling_commands).unwrap_or_default(),
             HostOp::StartScope(scope) => vec![scope.shell()],
             HostOp::EnterGroup => self.group.as_ref().map(Recipe::entering_commands).unwrap_or_default(),
             HostOp::AttachToUnit { unit, below } => vec![unit.attach_shell(below)],

@@ -31,6 +31,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("mounts-id-mapped", &[Machine::V2, Machine::User]),
     ("mounts-cgroup", &Machine::ALL),
     ("mounts-cgroup-writable", &Machine::ALL),
+    ("mounts-cgroup-joined", &[Machine::V2, Machine::Hybrid]),
     ("devices", &[Machine::V2, Machine::Hybrid]),
     ("devices-rules", &[Machine::V2, Machine::V1, Machine::User]),
     ("dev-read-only", &[Machine::V2]),
