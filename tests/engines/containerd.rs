@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use palisade_tests::Case;
 use palisade_tests::container::wait_until;
+use palisade_tests::group;
 use palisade_tests::invocation::{Finished, Invocation};
 
 use crate::daemon::Daemon;
@@ -80,7 +81,10 @@ impl<'a> With<'a> {
             Runtime::Palisade => self.containerd.case.palisade_path(),
         };
         let runtime = runtime.display().to_string();
-        self.prepare(&[&["run", "--runc-binary", &runtime], options, &[IMAGE, id], program].concat())
+        let unit = format!("system.slice:ctr:{id}");
+        let by_systemd = ["--runc-systemd-cgroup", "--cgroup", &unit];
+        let driver = if group::made_by_systemd() { &by_systemd[..] } else { &[] };
+        self.prepare(&[&["run", "--runc-binary", &runtime], driver, options, &[IMAGE, id], program].concat())
     }
 
     /// What `tasks list` says of a container.
@@ -100,6 +104,10 @@ fn containerd_moves_tasks_through_their_lives() {
         let script = "trap 'exit 4' TERM; while :; do sleep 0.05; done";
         steps.succeeds("run --detach", &ctr.run(&["--detach"], "one", &["sh", "-c", script]).run());
         steps.is("runs", &ctr.status("one"), "RUNNING");
+        if group::made_by_systemd() {
+            let scope = case.program("systemctl").args(["is-active", "ctr-one.scope"]).run();
+            steps.gives("its scope", &scope, 0, "active");
+        }
         let exec = |id: &str, program: &[&str]| {
             ctr.call(
                 &[&["tasks", "exec", "--exec-id", id, "--cwd=/tmp", "--user=1000", "one"], program].concat(),

@@ -73,6 +73,8 @@ const ENGINES: &[&str] = &[
     "podman::inside::podman_limits_containers",
     "docker::life::docker_runs_execs_and_ends_containers",
     "docker::inside::docker_limits_containers",
+    "containerd::containerd_moves_tasks_through_their_lives",
+    "containerd::containerd_runs_containers_with_options",
 ];
 
 /// The tests that run here: those of scopes, and some general ones, whose containers all are in scopes.
