@@ -148,7 +148,14 @@ fn an_explained_run_tells_each_step() {
         case.palisade().args(["run", "--explain", "--bundle"]).arg(bundle.path()).arg(case.unused_id());
     let said = call.run().succeeded();
     assert_eq!(said.stdout, "done\n");
-    for words in [" ms  ", "/mounts/0", "mount -t proc", "pivot_root"] {
+    for words in [" ms  ", "/mounts/0", "mount -t proc", "pivot_root", "exec  default signals", "exec  exec "]
+    {
         assert!(said.stderr.contains(words), "{words}: {said}");
     }
+    let id = case.unused_id();
+    let said = case.palisade().args(["create", "--explain", "--bundle"]).arg(bundle.path()).arg(&id).run();
+    let told = said.succeeded().stderr;
+    assert!(told.contains("exec  default signals") && told.contains("exec  wait for start"), "{told}");
+    assert!(!told.contains("exec  exec "), "that is what start lets it do: {told}");
+    case.palisade().args(["delete", "--force", &id]).run().succeeded();
 }

@@ -156,6 +156,28 @@ fn a_run_with_a_terminal_relays_it() {
 }
 
 #[test]
+fn input_that_ends_within_a_line_ends() {
+    let case = case!();
+    let bundle =
+        Bundle::script(&case, "cat; exit 4").with(|config| config["process"]["terminal"] = json!(true));
+    for (input, output) in
+        [("abc", "abcabc"), ("abc\n", "abc\nabc\n"), ("one\ntwo", "one\ntwoone\ntwo"), ("", "")]
+    {
+        let call = case.palisade().args(["run", "--bundle"]).arg(bundle.path()).arg(case.unused_id());
+        let said = call.input(input).run();
+        assert_eq!(said.code(), 4, "{input:?}: {said}");
+        // What is typed is echoed, whether the program has read what is before it or not.
+        let sorted = |text: &str| {
+            let mut bytes: Vec<u8> = text.bytes().filter(|byte| byte.is_ascii_graphic()).collect();
+            bytes.sort_unstable();
+            bytes
+        };
+        let text = said.stdout.replace("^D", "").replace('\u{8}', "");
+        assert_eq!(sorted(&text), sorted(output), "{input:?}: {said}");
+    }
+}
+
+#[test]
 fn a_socket_that_takes_nothing_is_refused() {
     let case = case!();
     let bundle = Bundle::script(&case, "true").with(|config| config["process"]["terminal"] = json!(true));

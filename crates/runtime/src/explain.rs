@@ -1,5 +1,7 @@
 //! `--explain`: steps told as they are done.
 
+use std::time::Duration;
+
 use crate::execute::Event;
 use crate::plan::{Plan, PlannedStep};
 
@@ -14,12 +16,13 @@ impl Explain {
         Self(plan.steps())
     }
 
-    /// Tells a step that was done: its time, what it was, and on lines of their own the shell commands that would do
+    /// Tells a step that was done: its time where that was taken, what it was, and on lines of their own the shell commands that would do
     /// the same. None for a step of another plan.
     #[must_use]
     pub fn text(&self, event: Event) -> Option<String> {
         let step = self.step(event)?;
-        let mut text = format!("{:>8.3} ms  {}", event.took.as_secs_f64() * 1000.0, step.line());
+        let took = event.took.map(milliseconds).unwrap_or_default();
+        let mut text = format!("{took:>11}  {}", step.line());
         for command in &step.shell {
             text.push_str("\n                   ");
             text.push_str(command);
@@ -31,10 +34,17 @@ impl Explain {
     #[must_use]
     pub fn line(&self, event: Event) -> Option<String> {
         let step = self.step(event)?;
-        Some(format!("{} ({:.3} ms)", step.line(), event.took.as_secs_f64() * 1000.0))
+        Some(match event.took {
+            Some(took) => format!("{} ({})", step.line(), milliseconds(took)),
+            None => step.line(),
+        })
     }
 
     fn step(&self, event: Event) -> Option<&PlannedStep> {
         self.0.iter().find(|step| step.side == event.side && step.index == event.index)
     }
+}
+
+fn milliseconds(took: Duration) -> String {
+    format!("{:.3} ms", took.as_secs_f64() * 1000.0)
 }

@@ -9,6 +9,9 @@ use rustix::termios::{OptionalActions, Termios};
 
 use crate::error::{During, Error, ErrorKind, Result};
 
+/// What a person types at the end of what is typed: Control-D.
+const END_OF_INPUT: u8 = 4;
+
 /// Relays between the caller's standard streams and the master of a container's terminal.
 #[derive(Debug)]
 pub struct Relay {
@@ -16,6 +19,8 @@ pub struct Relay {
     before: Option<Termios>,
     input: Input,
     to_container: Vec<u8>,
+    /// Whether what was written last ends within a line.
+    within_line: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +61,7 @@ impl Relay {
     fn with(master: OwnedFd, input: Input) -> Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&master).during("fcntl")?;
         rustix::fs::fcntl_setfl(&master, flags | rustix::fs::OFlags::NONBLOCK).during("fcntl")?;
-        Ok(Self { master, before: None, input, to_container: Vec::new() })
+        Ok(Self { master, before: None, input, to_container: Vec::new(), within_line: false })
     }
 
     /// Gives the container's terminal the size of the caller's.
@@ -103,12 +108,16 @@ impl Relay {
         match rustix::io::read(rustix::stdio::stdin(), &mut buffer) {
             Ok(0) => {
                 self.input = Input::Ended;
-                // Control-D, as a person would type it: the container's program sees the end of its input.
-                self.to_container.push(4);
+                // Control-D, as a person would type it: the container's program sees the end of its input. Within a line
+                // the first one only hands on what there is of the line (termios(3), VEOF).
+                let count = if self.within_line { 2 } else { 1 };
+                self.to_container.resize(count, END_OF_INPUT);
                 Ok(())
             }
             Ok(length) => {
-                self.to_container.extend_from_slice(buffer.get(..length).unwrap_or_default());
+                let read = buffer.get(..length).unwrap_or_default();
+                self.within_line = read.last() != Some(&b'\n');
+                self.to_container.extend_from_slice(read);
                 Ok(())
             }
             Err(Errno::AGAIN | Errno::INTR) => Ok(()),

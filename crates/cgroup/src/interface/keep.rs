@@ -71,7 +71,7 @@ pub fn difference(
     let place = key.place(layout, path)?;
     let slot = key.target(property, &place)?;
     let form = key.form(property);
-    let wanted = form.read(text).map_err(|word| assignment.wrong(&word, form.unit))?;
+    let wanted = form.read(text).map_err(|word| assignment.wrong(&word, form.unit.wanted()))?;
     let now = current(key, property, layout, path).map(|(_, _, entries)| entries).unwrap_or_default();
     // What comes to the same in the file is the same.
     let is_so = |entry: &Entry| {

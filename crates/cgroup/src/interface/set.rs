@@ -74,7 +74,7 @@ impl Assignment {
         let mut found = false;
         for property in &self.key.properties {
             let form = self.key.form(property);
-            let entries = form.read(&self.value).map_err(|word| self.wrong(&word, form.unit))?;
+            let entries = form.read(&self.value).map_err(|word| self.wrong(&word, form.unit.wanted()))?;
             if entries.is_empty() {
                 continue;
             }
@@ -88,7 +88,7 @@ impl Assignment {
             found = true;
         }
         let unit = self.key.properties.first().map_or(Unit::Text, |property| self.key.form(property).unit);
-        if found { Ok(()) } else { Err(self.wrong(&self.value, unit)) }
+        if found { Ok(()) } else { Err(self.wrong(&self.value, unit.wanted())) }
     }
 
     /// Passes on what was typed for a file that is there; sizes are counted out and no limit is spelled as the file
@@ -132,7 +132,12 @@ impl Assignment {
     ) -> Result<(), Error> {
         for entry in entries {
             let value = slot.unit.write(&entry.amount);
-            let value = value.ok_or_else(|| self.wrong(&entry.amount.to_string(), property.unit()))?;
+            let value = value.ok_or_else(|| {
+                self.wrong(
+                    &entry.amount.to_string(),
+                    slot.unit.writable().unwrap_or(property.unit().wanted()),
+                )
+            })?;
             let value = match (slot.place, &entry.key) {
                 (Position::Word(index), _) => Piece::Word(index, value),
                 (Position::Pair(name), Some(key)) => Piece::Pair(key.clone(), format!("{name}={value}")),
@@ -188,8 +193,8 @@ impl Assignment {
         Ok(entries)
     }
 
-    pub(super) fn wrong(&self, word: &str, unit: Unit) -> Error {
-        let cause = format!("{word:?} is not {}", unit.wanted());
+    pub(super) fn wrong(&self, word: &str, wanted: &str) -> Error {
+        let cause = format!("{word:?} is not {wanted}");
         Error::text("set", self.key.name.as_str(), cause, ErrorKind::Refused)
     }
 }

@@ -1,6 +1,6 @@
 //! Values as each version writes them, and what they amount to.
 
-use crate::convert;
+use crate::convert::{self, WEIGHT};
 use std::fmt;
 
 /// What a value amounts to, in v2's units.
@@ -95,6 +95,10 @@ impl Unit {
             (Self::RateV1 | Self::ByteRateV1, Amount::Max) => "0".to_owned(),
             (Self::Number | Self::Bytes | Self::Text, Amount::Max) => "max".to_owned(),
             (_, Amount::Max) => return None,
+            // The kernel refuses others on v2; v1 would take whatever comes nearest.
+            (Self::Shares | Self::IoWeightV1, Amount::Number(weight)) if !WEIGHT.contains(weight) => {
+                return None;
+            }
             (Self::Shares, Amount::Number(weight)) => convert::weight_to_shares(*weight).to_string(),
             (Self::IoWeightV1, Amount::Number(weight)) => convert::io_weight_v1(*weight).to_string(),
             (Self::Nanoseconds, Amount::Number(n)) => {
@@ -105,6 +109,11 @@ impl Unit {
             (Self::FreezerWord, Amount::Number(_)) => "FROZEN".to_owned(),
             (_, Amount::Number(number)) => number.to_string(),
         })
+    }
+
+    /// Says what amounts it can write, where these are not all that can be typed.
+    pub fn writable(self) -> Option<&'static str> {
+        matches!(self, Self::Shares | Self::IoWeightV1).then_some("a weight of 1 to 10000")
     }
 
     /// Shows an amount as the kernel would: v1 shows no limit on bytes otherwise than it is written.

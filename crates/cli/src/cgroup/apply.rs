@@ -230,7 +230,6 @@ fn text(name: &str, value: &Value) -> Result<String> {
     let plain = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
-        Value::Boolean(on) => Some(u8::from(*on).to_string()),
         _ => None,
     };
     let lines = match value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use palisade_cgroup::device::{DevicePattern, DeviceRule, Verdict};
 use palisade_cgroup::interface::{Amount, Entry, Kept, kept};
-use palisade_cgroup::{DeviceRules, GroupPath, Layout, device_place};
+use palisade_cgroup::{DeviceRules, GroupPath, Layout, Shown, device_place};
 use palisade_runtime::{Error, Result, Store};
 use serde::{Deserialize, Serialize};
 use toml::Value;
@@ -30,12 +30,13 @@ pub(crate) fn save(verb: &Save, store: &Store) -> Result<u8> {
     let path = verb.group.path(&layout, store)?;
     let spinner = if verb.recursive { Spinner::begin("reading what is set") } else { None };
     let mut saved = Saved::default();
-    saved.groups.insert(path.to_string(), group(&layout, &path)?);
+    let mut shown = Shown::All;
+    saved.groups.insert(path.to_string(), group(&layout, &path, &mut shown)?);
     if verb.recursive {
         for place in verb.group.places(&layout, &[], store)?.iter().filter(|place| place.exists()) {
             for below in place.tree()?.into_iter().skip(1) {
                 if !saved.groups.contains_key(below.path.as_str()) {
-                    saved.groups.insert(below.path.to_string(), group(&layout, &below.path)?);
+                    saved.groups.insert(below.path.to_string(), group(&layout, &below.path, &mut shown)?);
                 }
             }
         }
@@ -45,16 +46,26 @@ pub(crate) fn save(verb: &Save, store: &Store) -> Result<u8> {
         return print_json(&saved).map(|()| 0);
     }
     let text = toml::to_string(&saved).map_err(|error| Error::new(format!("write TOML: {error}")))?;
+    if shown == Shown::Allowed {
+        print(
+            "# v1 does not show which devices are denied where all others are allowed: those are not in here\n",
+        )?;
+    }
     print(&text)?;
     Ok(0)
 }
 
-fn group(layout: &Layout, path: &GroupPath) -> Result<BTreeMap<String, Value>> {
+/// Finds the properties of a group, and whether the kernel shows all of its rules for devices.
+fn group(layout: &Layout, path: &GroupPath, shown: &mut Shown) -> Result<BTreeMap<String, Value>> {
     let mut properties: BTreeMap<String, Value> =
         kept(layout, path)?.into_iter().map(|Kept { name, entries }| (name, value(&entries))).collect();
     // Whoever may not read the rules has none to save.
     let rules = device_place(layout, path).ok().and_then(|place| DeviceRules::read(&place).ok());
-    if let Some(policy) = rules.filter(|_| !path.is_root()).and_then(|rules| rules.policy) {
+    let rules = rules.filter(|_| !path.is_root());
+    if rules.as_ref().is_some_and(|rules| rules.shown == Shown::Allowed) {
+        *shown = Shown::Allowed;
+    }
+    if let Some(policy) = rules.and_then(|rules| rules.policy) {
         let words = std::iter::once(all(policy.default)).chain(policy.rules);
         let words = words.map(|rule| Value::String(rule.to_string())).collect();
         properties.insert(DEVICES.to_owned(), Value::Array(words));

@@ -1,5 +1,6 @@
 //! `enter`: a program in namespaces that there are.
 
+mod capabilities;
 mod character;
 mod destination;
 

@@ -29,7 +29,7 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
 use crate::listener;
 use crate::plan::{
-    Agent, DeviceMove, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step,
+    Agent, DeviceMove, ExecOp, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step,
 };
 use crate::resctrl::Owned;
 
@@ -60,8 +60,8 @@ pub struct Event {
     pub side: Side,
     /// Its place in the list.
     pub index: usize,
-    /// How long it took.
-    pub took: Duration,
+    /// How long it took; none where nobody watched, as in the launch image.
+    pub took: Option<Duration>,
 }
 
 /// What a plan needs from whoever carries it out.
@@ -141,10 +141,23 @@ impl Host<'_> {
         let begin = Instant::now();
         self.clone()?;
         if let Some(observe) = self.surroundings.observe {
-            observe(Event { side: Side::Clone, index: 0, took: begin.elapsed() });
+            observe(Event { side: Side::Clone, index: 0, took: Some(begin.elapsed()) });
         }
         self.work_off(&self.plan.beside, Side::Beside)?;
-        self.drain()
+        self.drain()?;
+        self.tell_launch();
+        Ok(())
+    }
+
+    /// Tells what the launch image has done by now, which it does without a word: all, or all up to the wait for `start`.
+    fn tell_launch(&self) {
+        let Some(observe) = self.surroundings.observe else { return };
+        for (index, step) in self.plan.exec.iter().enumerate() {
+            observe(Event { side: Side::Exec, index, took: None });
+            if matches!(step.op, ExecOp::AwaitStart { .. }) {
+                break;
+            }
+        }
     }
 
     fn finish(mut self) -> Result<Started> {
@@ -167,7 +180,7 @@ impl Host<'_> {
                 (origin, _) => error.context(origin),
             })?;
             if let Some(observe) = self.surroundings.observe {
-                observe(Event { side, index, took: begin.elapsed() });
+                observe(Event { side, index, took: Some(begin.elapsed()) });
             }
         }
         Ok(())
@@ -481,8 +494,9 @@ impl Host<'_> {
                 Ok(())
             }
             Message::Done { index, nanoseconds } => {
+                let took = Duration::from_nanos(nanoseconds);
                 if let (Some(observe), Ok(index)) = (self.surroundings.observe, usize::try_from(index)) {
-                    observe(Event { side: Side::Init, index, took: Duration::from_nanos(nanoseconds) });
+                    observe(Event { side: Side::Init, index, took: Some(took) });
                 }
                 Ok(())
             }

@@ -89,11 +89,17 @@ fn c10_a_container_is_entered_by_its_name() {
     let bundle = Bundle::new(&case, "bundle", &["true"]);
     let name = case.id("web");
     let pal = || case.pal().arg("--root").arg(case.state());
-    let call = pal().args(["run", "-d", "--name", &name, "--hostname", "inside"]).arg(bundle.rootfs());
+    let call = pal().args(["run", "-d", "--name", &name, "--hostname", "inside"]);
+    let call = call.args(["--cap-drop", "ALL", "--cap-add", "KILL"]).arg(bundle.rootfs());
     call.args(["--", "sleep", "1000"]).run().succeeded();
     let said =
         ns(&case, &["enter", &format!("@{name}"), "--", "/bin/sh", "-c", "hostname; cat /proc/1/comm"]).run();
     assert_eq!(said.succeeded().stdout, "inside\nsleep\n");
+    let show = ["/bin/sh", "-c", "grep ^Cap /proc/self/status"];
+    let of_exec = pal().args(["exec", &name]).args(show).run().succeeded().stdout;
+    assert!(of_exec.contains("CapBnd:\t0000000000000020"), "{of_exec}");
+    let said = ns(&case, &["enter", &format!("@{name}"), "--credentials", "--"]).args(show).run();
+    assert_eq!(said.succeeded().stdout, of_exec, "the capabilities of its processes");
     pal().args(["rm", "-f", &name]).run().succeeded();
     let said = ns(&case, &["enter", &format!("@{name}"), "--", "true"]).run().failed(125);
     assert_eq!(said.stderr.lines().count(), 1, "{said}");

@@ -10,8 +10,11 @@ use palisade_namespace::{Kind, Kinds};
 use palisade_runtime::{Error, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, chdir, chroot, fchdir};
-use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    Gid, Uid, set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 
+use super::capabilities::Capabilities;
 use super::destination::Destination;
 use crate::arguments::ns::Enter;
 use crate::ns::kinds::gone;
@@ -40,7 +43,7 @@ enum Person {
     /// As root of the user namespace that is entered, where it has a root.
     Root,
     /// By numbers.
-    Ids { uid: u32, gid: u32, groups: Vec<u32> },
+    Ids { uid: u32, gid: u32, groups: Vec<u32>, capabilities: Option<Capabilities> },
 }
 
 impl Character {
@@ -57,7 +60,9 @@ impl Character {
         };
         let person = match (of_process(verb.credentials, "--credentials")?, verb.run_as) {
             (Some(pid), _) => credentials(pid)?,
-            (None, Some(ids)) => Person::Ids { uid: ids.uid, gid: ids.gid, groups: Vec::new() },
+            (None, Some(ids)) => {
+                Person::Ids { uid: ids.uid, gid: ids.gid, groups: Vec::new(), capabilities: None }
+            }
             (None, None) if destination.kinds().contains(Kind::User) => Person::Root,
             (None, None) => Person::Caller,
         };
@@ -124,14 +129,7 @@ impl Character {
             None => {}
         }
         match &self.person {
-            Person::Ids { uid, gid, groups } => {
-                let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
-                let groups = match groups.as_slice() {
-                    [] => "--clear-groups".to_owned(),
-                    groups => format!("--groups {}", groups.join(",")),
-                };
-                text.push_str(&format!("setpriv --reuid {uid} --regid {gid} {groups} "));
-            }
+            Person::Ids { .. } => text.push_str(&format!("{} ", self.person.command())),
             // It does so by itself.
             Person::Root | Person::Caller => {
                 debug_assert!(kinds.contains(Kind::User) || !matches!(self.person, Person::Root))
@@ -154,7 +152,7 @@ impl Person {
         match self {
             Self::Caller => Ok(()),
             Self::Root => teller.step(
-                || "setpriv --reuid 0 --regid 0 --clear-groups ...".to_owned(),
+                || format!("{} ...", self.command()),
                 || {
                     // A user namespace may have no root, and may deny setgroups(2): its caller stays who he is.
                     let _groups = set_thread_groups(&[]);
@@ -163,17 +161,37 @@ impl Person {
                     Ok(())
                 },
             ),
-            Self::Ids { uid, gid, groups } => {
-                let told = || format!("setpriv --reuid {uid} --regid {gid} ...");
+            Self::Ids { uid, gid, groups, capabilities } => {
+                let told = || format!("{} ...", self.command());
                 teller.step(told, || {
+                    if let Some(capabilities) = capabilities {
+                        capabilities.bound()?;
+                        set_keep_capabilities(true).map_err(fail("prctl PR_SET_KEEPCAPS".to_owned()))?;
+                    }
                     let groups: Vec<Gid> = groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
                     set_thread_groups(&groups).map_err(fail("setgroups".to_owned()))?;
                     let (user, group) = (Uid::from_raw(*uid), Gid::from_raw(*gid));
                     set_thread_res_gid(group, group, group).map_err(fail(format!("setresgid {gid}")))?;
-                    set_thread_res_uid(user, user, user).map_err(fail(format!("setresuid {uid}")))
+                    set_thread_res_uid(user, user, user).map_err(fail(format!("setresuid {uid}")))?;
+                    capabilities.as_ref().map_or(Ok(()), Capabilities::hand_on)
                 })
             }
         }
+    }
+
+    /// The call of setpriv(1) that does the same; empty for the caller.
+    fn command(&self) -> String {
+        let (uid, gid, groups, capabilities) = match self {
+            Self::Caller => return String::new(),
+            Self::Root => (&0, &0, &Vec::new(), &None),
+            Self::Ids { uid, gid, groups, capabilities } => (uid, gid, groups, capabilities),
+        };
+        let groups = match groups.as_slice() {
+            [] => "--clear-groups".to_owned(),
+            groups => format!("--groups {}", groups.iter().map(u32::to_string).collect::<Vec<_>>().join(",")),
+        };
+        let capabilities = capabilities.as_ref().map(Capabilities::options).unwrap_or_default();
+        format!("setpriv --reuid {uid} --regid {gid} {groups}{capabilities}")
     }
 }
 
@@ -228,6 +246,7 @@ fn credentials(pid: u32) -> Result<Person> {
         uid: id("Uid:", &users)?,
         gid: id("Gid:", &groups)?,
         groups: numbers("Groups:").into_iter().filter_map(|gid| within(&groups, gid)).collect(),
+        capabilities: Some(Capabilities::of(&status)),
     })
 }
 
