@@ -1,6 +1,7 @@
 //! What is said of a command line that cannot be read, and where help is asked for.
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::error::ErrorKind;
 use clap::{Command, CommandFactory, Error};
@@ -14,9 +15,15 @@ use crate::output::say;
 pub(crate) fn refuse(error: &Error, words: &[OsString]) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that has read enough is no error.
-            let _printed = error.print();
-            0
+            let printed = error.print().and_then(|()| std::io::stdout().flush());
+            match printed {
+                // A reader that has read enough is no error.
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    say(Told::io("write stdout", &error));
+                    OWN_ERROR
+                }
+                _ => 0,
+            }
         }
         // A family of commands without one of them: its help, on standard error.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {

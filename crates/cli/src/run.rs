@@ -60,17 +60,21 @@ impl Order {
         let database = Database::read(image.directory())?;
         let account = database.find(flags.user.as_deref()).map_err(|error| error.context("--user"))?;
         let machine = Machine::read()?;
+        // A name may be longer than the kernel takes one of a host.
+        let of_name = || id.as_str().chars().take(HOST_NAME_MAX).collect();
+        let hostname = flags.hostname.clone().unwrap_or_else(of_name);
         let facts = Facts {
             host,
             machine: &machine,
             controllers: config::controllers(host),
             name: id.as_str(),
+            hostname: &hostname,
             image: &image,
             account: &account,
         };
         let config = config::build(flags, &facts)?.to_string();
         Ok(Self {
-            hostname: flags.hostname.clone().unwrap_or_else(|| id.as_str().to_owned()),
+            hostname,
             id,
             image,
             config,
@@ -212,12 +216,15 @@ fn check(flags: &RunArguments) -> Result<()> {
     }
     let allowed = |character: char| character.is_ascii_alphanumeric() || "-._".contains(character);
     match &flags.hostname {
-        Some(name) if name.is_empty() || name.len() > 64 || !name.chars().all(allowed) => {
+        Some(name) if name.is_empty() || name.len() > HOST_NAME_MAX || !name.chars().all(allowed) => {
             Err(Error::new(format!("--hostname {name:?}: wanted at most 64 letters, digits and - . _")))
         }
         _ => Ok(()),
     }
 }
+
+/// The longest name that `sethostname(2)` takes.
+const HOST_NAME_MAX: usize = 64;
 
 /// How many times a person may ask in vain before the program is killed.
 pub(crate) const PATIENCE: u32 = 2;

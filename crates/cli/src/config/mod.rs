@@ -23,6 +23,7 @@ pub(crate) struct Facts<'a> {
     /// The controllers that groups of this user can have.
     pub(crate) controllers: Vec<palisade_cgroup::Controller>,
     pub(crate) name: &'a str,
+    pub(crate) hostname: &'a str,
     pub(crate) image: &'a Image,
     pub(crate) account: &'a Account,
 }

@@ -24,7 +24,7 @@ pub(crate) fn build(flags: &RunArguments, facts: &Facts<'_>) -> Result<Value> {
     let mut config = json!({
         "ociVersion": palisade_oci::VERSION,
         "process": process(flags, facts)?,
-        "hostname": flags.hostname.as_deref().unwrap_or(facts.name),
+        "hostname": facts.hostname,
         "mounts": mounts::mounts(flags, facts)?,
         "annotations": { IMAGE: facts.image.name(), COMMAND: command(flags).join(" ") },
         "linux": linux(flags, facts)?,
@@ -79,11 +79,8 @@ fn command(flags: &RunArguments) -> Vec<&str> {
 
 /// The environment: what every program expects, then what was asked for, each name once.
 fn environment(flags: &RunArguments, facts: &Facts<'_>) -> Result<Vec<String>> {
-    let mut variables = vec![
-        PATH.to_owned(),
-        format!("HOME={}", facts.account.home),
-        format!("HOSTNAME={}", flags.hostname.as_deref().unwrap_or(facts.name)),
-    ];
+    let mut variables =
+        vec![PATH.to_owned(), format!("HOME={}", facts.account.home), format!("HOSTNAME={}", facts.hostname)];
     if flags.tty {
         let term = std::env::var("TERM").ok().filter(|term| !term.is_empty());
         variables.push(format!("TERM={}", term.as_deref().unwrap_or("xterm")));
@@ -211,7 +208,7 @@ pub(crate) mod tests {
     }
 
     fn build_as(uid: u32, words: &[&str]) -> Result<Value> {
-        let host = host(uid);
+        let (host, flags) = (host(uid), flags(words));
         let machine = Machine { cpus: vec![0, 1, 2, 3], memory: Bytes(8 << 30), swap: Some(Bytes(1 << 30)) };
         let account = Account { uid: 0, gid: 0, groups: vec![4], home: "/root".to_owned() };
         let controllers = if uid == 0 { Controller::ALL.to_vec() } else { Vec::new() };
@@ -220,10 +217,11 @@ pub(crate) mod tests {
             machine: &machine,
             controllers,
             name: "web",
+            hostname: flags.hostname.as_deref().unwrap_or("web"),
             image: &Image::Host,
             account: &account,
         };
-        build(&flags(words), &facts)
+        build(&flags, &facts)
     }
 
     /// The configuration that root gets, read back as the runtime would.

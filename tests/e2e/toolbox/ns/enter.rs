@@ -100,6 +100,9 @@ fn c10_a_container_is_entered_by_its_name() {
     assert!(of_exec.contains("CapBnd:\t0000000000000020"), "{of_exec}");
     let said = ns(&case, &["enter", &format!("@{name}"), "--credentials", "--"]).args(show).run();
     assert_eq!(said.succeeded().stdout, of_exec, "the capabilities of its processes");
+    let long = format!("{}-{name}", "n".repeat(70));
+    let call = pal().args(["run", "--rm", "--name", &long]).arg(bundle.rootfs()).args(["--", "hostname"]);
+    assert_eq!(call.run().succeeded().stdout.trim_end(), "n".repeat(64), "a host's name is shorter");
     pal().args(["rm", "-f", &name]).run().succeeded();
     let said = ns(&case, &["enter", &format!("@{name}"), "--", "true"]).run().failed(125);
     assert_eq!(said.stderr.lines().count(), 1, "{said}");
