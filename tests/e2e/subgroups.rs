@@ -105,12 +105,20 @@ fn exec_in_a_paused_container_waits_where_that_is_asked() {
     let said = container.exec(&["true"]).run().failed(255);
     assert!(said.stderr.contains("it is paused") && said.stderr.contains("--ignore-paused"), "{said}");
     let call =
-        case.palisade().args(["exec", "--ignore-paused"]).arg(container.id()).args(["echo", "at last"]);
-    let running = call.spawn();
+        |words: &[&str]| case.palisade().args(["exec", "--ignore-paused"]).arg(container.id()).args(words);
+    let running = call(&["echo", "at last"]).spawn();
     std::thread::sleep(std::time::Duration::from_millis(300));
     assert_eq!(running.stdout(), "");
     container.does("resume");
     assert_eq!(running.wait().succeeded().stdout, "at last\n");
+    container.does("pause");
+    let given_up = call(&["echo", "never"]).spawn();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    given_up.signal(rustix::process::Signal::TERM);
+    // On v1 nothing that is frozen dies, and nobody waits for that.
+    let said = given_up.wait().failed(255);
+    assert!(said.stderr.contains("interrupted by signal 15"), "{said}");
+    container.does("resume");
     container.remove();
 }
 

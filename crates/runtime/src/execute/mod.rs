@@ -33,6 +33,9 @@ use crate::plan::{
 };
 use crate::resctrl::Owned;
 
+/// How long a process that was killed may take to be gone: its memory may be large, its machine busy.
+const DEATH: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+
 /// A process of a container.
 #[derive(Debug)]
 pub struct Process {
@@ -535,7 +538,7 @@ impl Host<'_> {
         for process in [self.intermediate.take(), self.process.take()].into_iter().flatten() {
             // Either it is gone already, or it dies now; both are what is wanted.
             if rustix::process::pidfd_send_signal(&process.pidfd, Signal::KILL).is_ok() {
-                let _reaped = reap(&process);
+                let _reaped = reap_killed(&process);
             }
         }
         let _removed = self.classes.remove();
@@ -574,6 +577,13 @@ fn reap(process: &Process) -> Result<()> {
         Ok(_) | Err(Errno::CHILD) => Ok(()),
         Err(errno) => Err(Error::call("waitid", errno)),
     }
+}
+
+/// Reaps a process that was killed. One that is frozen with its v1 group dies when that is thawed, for which nobody waits.
+fn reap_killed(process: &Process) -> Result<()> {
+    let mut fds = [PollFd::new(&process.pidfd, PollFlags::IN)];
+    let ended = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&DEATH))).during("poll")?;
+    if ended > 0 { reap(process) } else { Ok(()) }
 }
 
 /// Waits for a message, for a signal that means to end, or for the end of a process.
