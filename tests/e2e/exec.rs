@@ -76,6 +76,19 @@ fn exec_changes_what_its_options_say() {
     fs::write(&file, process.to_string()).expect("write a process");
     let call = case.palisade().args(["exec", "--process"]).arg(&file).arg(container.id());
     assert_eq!(call.run().succeeded().stdout, "3 in /dev\n");
+    // What it does not say is as the container has it.
+    let mut rights = process;
+    rights["args"] = json!(["sh", "-c", "grep ^Cap /proc/self/status; cat /proc/self/oom_score_adj"]);
+    fs::write(&file, rights.to_string()).expect("write a process");
+    let call = case.palisade().args(["exec", "--process"]).arg(&file).arg(container.id());
+    assert_eq!(
+        call.run().succeeded().stdout.trim_end(),
+        container.shell("grep ^Cap /proc/self/status; cat /proc/self/oom_score_adj")
+    );
+    let call = case.palisade().args(["exec", "--cwd", "/mistyped/here"]).arg(container.id()).arg("true");
+    let said = call.run().failed(255);
+    assert!(said.stderr.contains("/mistyped/here") && said.stderr.contains("ENOENT"), "{said}");
+    assert_eq!(container.shell("ls -d /mistyped 2>/dev/null || echo none"), "none");
     container.remove();
 }
 

@@ -121,3 +121,21 @@ fn the_memory_policy_is_set() {
     assert_eq!(container.shell("head -n 1 /proc/self/numa_maps | cut -d ' ' -f 2"), "interleave:0", "exec");
     container.remove();
 }
+
+#[test]
+fn what_the_caller_ignores_is_neither_ignored_inside_nor_by_the_runtime() {
+    let case = case!();
+    let bundle = Bundle::script(&case, "grep ^SigIgn: /proc/self/status; exit 5");
+    let script = "trap '' HUP INT QUIT TERM CHLD USR1; exec \"$@\"";
+    let ignoring = |words: &[&str]| {
+        let call = case.program(palisade_tests::bundle::busybox()).args(["sh", "-c", script, "sh"]);
+        call.arg(case.palisade_path()).arg("--root").arg(case.state()).args(words).run()
+    };
+    let path = bundle.path().display().to_string();
+    let said = ignoring(&["run", "--bundle", &path, &case.unused_id()]);
+    assert_eq!((said.code(), said.stdout.as_str()), (5, "SigIgn:\t0000000000000000\n"), "{said}");
+    let container = Container::start(&case, &Bundle::script(&case, "sleep 1000"));
+    let said = ignoring(&["exec", container.id(), "sh", "-c", "grep ^SigIgn: /proc/self/status; exit 6"]);
+    assert_eq!((said.code(), said.stdout.as_str()), (6, "SigIgn:\t0000000000000000\n"), "{said}");
+    container.remove();
+}

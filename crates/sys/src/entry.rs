@@ -62,5 +62,7 @@ pub unsafe fn prepare(words: *mut *const c_char) {
     // SAFETY: no handler is installed and no other thread runs yet.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        // Whose caller ignores that one has no children to wait for, waitpid(2).
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
     }
 }

@@ -37,6 +37,29 @@ pub fn restore(mask: Mask) {
     }
 }
 
+/// Gives all signals but SIGPIPE their default dispositions: what the caller ignores would be ignored after an exec, too.
+/// Takes no lock, as the C library's own function does for SIGABRT.
+///
+/// Follows [rt_sigaction(2)](https://man7.org/linux/man-pages/man2/rt_sigaction.2.html), since Linux 2.2.
+pub fn default_all_but_pipe() {
+    /// SIG_DFL without flags, restorer and mask, as the kernel has it.
+    const DEFAULT: [libc::c_ulong; 4] = [0; 4];
+    const SIZE_OF_SET: libc::c_long = 8;
+    for number in (1..=64).filter(|number| *number != libc::SIGPIPE) {
+        // SAFETY: the kernel reads the disposition, which is as large as the kernel's type, and writes nowhere. SIGKILL
+        // and SIGSTOP are refused.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                libc::c_long::from(number),
+                DEFAULT.as_ptr(),
+                std::ptr::null_mut::<libc::c_ulong>(),
+                SIZE_OF_SET,
+            );
+        }
+    }
+}
+
 /// Opens a descriptor that becomes readable when any blocked signal is pending, by
 /// [signalfd(2)](https://man7.org/linux/man-pages/man2/signalfd.2.html). Close-on-exec, non-blocking.
 ///

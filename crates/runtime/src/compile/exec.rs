@@ -11,7 +11,7 @@ use super::{Draft, Groups, Keyring, Violations, execution, launch, list, resctrl
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
-use crate::plan::{CallersGroups, Control, HostOp, InitOp, Plan, Point, Step};
+use crate::plan::{CallersGroups, Control, HostOp, InitOp, Missing, Plan, Point, Step};
 use crate::scope::Unit;
 
 /// What a process of `exec` depends on.
@@ -77,6 +77,8 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         groups: request.groups,
         own_user,
         home: request.home,
+        // A name that was mistyped is to leave nothing in a container that runs.
+        missing_cwd: Missing::Refuse,
     };
     plan_cpus(&mut draft, request);
     let enters = request.kinds.contains(Kind::Pid);

@@ -9,7 +9,7 @@ use super::{
     Draft, Groups, Loopback, Request, capabilities, execution, mounts, namespaces as spaces,
     runs_start_hooks, seccomp,
 };
-use crate::plan::{ExecOp, HostOp, InitOp, Point, Procfs, ResourceLimit, Step, Text};
+use crate::plan::{ExecOp, HostOp, InitOp, Missing, Point, Procfs, ResourceLimit, Step, Text};
 
 /// The search path of a program where the environment has none, that of `execvp(3)`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -60,7 +60,8 @@ pub(super) fn read(
     };
     let first = execution::plan(draft, &settings);
     let home = request.home.as_deref();
-    let surroundings = Surroundings { available, groups, own_user, home, first };
+    let missing_cwd = Missing::Make;
+    let surroundings = Surroundings { available, groups, own_user, home, missing_cwd, first };
     read_any(draft, process, filter, &surroundings)
 }
 
@@ -72,6 +73,7 @@ pub(super) struct Surroundings<'a> {
     /// Whether it is in a user namespace of the container's.
     pub(super) own_user: bool,
     pub(super) home: Option<&'a str>,
+    pub(super) missing_cwd: Missing,
     /// What the launch image does first.
     pub(super) first: Vec<Step<ExecOp>>,
 }
@@ -93,7 +95,10 @@ pub(super) fn read_any(
     init.extend(read_scheduler(draft, process));
     init.extend(read_io_priority(draft, process));
     if let Some(path) = read_cwd(draft, process) {
-        init.push(Step::new("/process/cwd", InitOp::WorkingDirectory { path }));
+        init.push(Step::new(
+            "/process/cwd",
+            InitOp::WorkingDirectory { path, missing: surroundings.missing_cwd },
+        ));
     }
     let environment = read_environment(draft, process, surroundings.home);
     let arguments = read_arguments(draft, process)?;

@@ -22,7 +22,7 @@ pub(crate) use message::{Message, decode, receive, release, send_descriptor};
 use message::{StepName, send};
 
 use crate::execute::cpu_set;
-use crate::plan::{CallersGroups, InitOp, Procfs, Slot, Step, Text};
+use crate::plan::{CallersGroups, InitOp, Missing, Procfs, Slot, Step, Text};
 
 /// Whether each finished operation is told to the host, for `--explain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,7 @@ fn named(step: &str) -> impl FnOnce(Errno) -> Failure {
 impl Init<'_> {
     /// Works off the list and becomes the launch image. Returns the exit status for when that failed.
     pub(crate) fn run(&self) -> u8 {
+        palisade_sys::signal::default_all_but_pipe();
         descriptor::close_one(self.host.unsigned_abs());
         if let Some([stdin, stdout, stderr]) = self.stdio
             && [
@@ -169,7 +170,7 @@ impl Init<'_> {
                 rustix::process::umask(Mode::from_bits_truncate(*mask));
                 Ok(())
             }
-            InitOp::WorkingDirectory { path } => enter_directory(path),
+            InitOp::WorkingDirectory { path, missing } => enter_directory(path, *missing),
             InitOp::OwnStreams { uid } => streams::own(*uid, file_system),
             InitOp::FindProgram { candidates } => find_program(candidates),
             InitOp::CloseDescriptors { preserve } => self.close_descriptors(*preserve),
@@ -261,9 +262,9 @@ fn write_sysctl(
     Ok(())
 }
 
-fn enter_directory(path: &CStr) -> Result<(), Failure> {
+fn enter_directory(path: &CStr, missing: Missing) -> Result<(), Failure> {
     let mut entered = rustix::process::chdir(path);
-    if entered == Err(Errno::NOENT) {
+    if entered == Err(Errno::NOENT) && missing == Missing::Make {
         make_directories(path).map_err(named("mkdir"))?;
         entered = rustix::process::chdir(path);
     }

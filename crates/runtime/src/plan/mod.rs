@@ -485,10 +485,12 @@ pub enum InitOp {
         /// The mask.
         mask: u32,
     },
-    /// Changes to the working directory, which is made where it does not exist.
+    /// Changes to the working directory.
     WorkingDirectory {
         /// The path in the container.
         path: Text,
+        /// What happens where it does not exist.
+        missing: Missing,
     },
     /// Gives stdin, stdout and stderr to the user of the program, where they are pipes or the container's own
     /// terminal, so that it can open them again by their names in /dev.
@@ -506,6 +508,16 @@ pub enum InitOp {
         /// How many after stderr are the caller's gift to the program.
         preserve: u32,
     },
+}
+
+/// What happens where a directory does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// It is made.
+    Make,
+    /// It is an error.
+    Refuse,
 }
 
 /// When a terminal becomes the controlling one.

@@ -222,7 +222,7 @@ impl fmt::Display for InitOp {
             Self::Hide => f.write_str("hide from tracers"),
             Self::KeepCapabilities => f.write_str("keep capabilities over the exec"),
             Self::Umask { mask } => write!(f, "set umask {mask:04o}"),
-            Self::WorkingDirectory { path } => write!(f, "change to {path}"),
+            Self::WorkingDirectory { path, .. } => write!(f, "change to {path}"),
             Self::OwnStreams { uid } => write!(f, "give the standard streams to user {uid}"),
             Self::FindProgram { candidates } => match candidates.as_slice() {
                 [one] => write!(f, "check {one}"),

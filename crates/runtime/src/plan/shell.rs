@@ -139,7 +139,7 @@ impl Plan {
             InitOp::FileSystem(op) => vec![op.shell()],
             InitOp::Session => vec!["setsid".to_owned()],
             InitOp::Umask { mask } => vec![format!("umask {mask:04o}")],
-            InitOp::WorkingDirectory { path } => vec![format!("cd {}", quote(path))],
+            InitOp::WorkingDirectory { path, .. } => vec![format!("cd {}", quote(path))],
             InitOp::OwnStreams { uid } => vec![format!("chown {uid} /dev/stdin /dev/stdout /dev/stderr")],
             InitOp::FindProgram { candidates } => {
                 let words: Vec<String> = candidates.iter().map(quote).collect();

@@ -1,6 +1,7 @@
 //! `exec`.
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 use palisade_cgroup::SubGroup;
 use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
@@ -82,7 +83,7 @@ fn relay(verb: &Exec, started: &mut Started) -> Result<Option<Relay>> {
 /// The process of a file, or the container's own with what the command line changes.
 fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
     let mut process = match &verb.process {
-        Some(path) if verb.command.is_empty() => palisade_oci::load_as(path)?,
+        Some(path) if verb.command.is_empty() => from_file(path, container)?,
         Some(_) => return Err(Error::new("--process and a command exclude each other")),
         None if verb.command.is_empty() => return Err(Error::new("no command: give one, or --process FILE")),
         None => pattern(verb, container)?,
@@ -106,6 +107,17 @@ fn process(verb: &Exec, container: &Container) -> Result<ProcessSpec> {
     set_user(&mut process, verb)?;
     if !verb.cap.is_empty() {
         add_capabilities(&mut process, &verb.cap)?;
+    }
+    Ok(process)
+}
+
+/// The process of a file. What it does not say of rights and of the OOM score is the container's own, as with runc.
+fn from_file(path: &Path, container: &Container) -> Result<ProcessSpec> {
+    let mut process: ProcessSpec = palisade_oci::load_as(path)?;
+    // A container may have been made without a process of its own.
+    if let Ok(own) = container.process_pattern() {
+        process.capabilities = process.capabilities.or(own.capabilities);
+        process.oom_score_adj = process.oom_score_adj.or(own.oom_score_adj);
     }
     Ok(process)
 }
