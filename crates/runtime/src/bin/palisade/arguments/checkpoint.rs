@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What both verbs take.
+// What both verbs take: a doc comment would become the help of each.
 #[derive(Debug, Args)]
 pub(crate) struct Images {
     /// Directory of the images
