@@ -16,8 +16,8 @@ impl Explain {
         Self(plan.steps())
     }
 
-    /// Tells a step that was done: its time where that was taken, what it was, and on lines of their own the shell commands that would do
-    /// the same. None for a step of another plan.
+    /// Tells a step that was done: its time where that was taken, what it was, and on lines of their own the shell
+    /// commands that would do the same. None for a step of another plan.
     #[must_use]
     pub fn text(&self, event: Event) -> Option<String> {
         let step = self.step(event)?;

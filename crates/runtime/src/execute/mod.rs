@@ -33,6 +33,8 @@ use crate::plan::{
 };
 use crate::resctrl::Owned;
 
+const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
 /// How long a process that was killed may take to be gone: its memory may be large, its machine busy.
 const DEATH: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
 
@@ -579,11 +581,10 @@ fn reap(process: &Process) -> Result<()> {
     }
 }
 
-/// Reaps a process that was killed. One that is frozen with its v1 group dies when that is thawed, for which nobody waits.
+/// Reaps a process that was killed. One that is frozen with its v1 group dies when that is thawed, for which nobody
+/// waits.
 fn reap_killed(process: &Process) -> Result<()> {
-    let mut fds = [PollFd::new(&process.pidfd, PollFlags::IN)];
-    let ended = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&DEATH))).during("poll")?;
-    if ended > 0 { reap(process) } else { Ok(()) }
+    if is_ready(process.pidfd.as_fd(), &DEATH)? { reap(process) } else { Ok(()) }
 }
 
 /// Waits for a message, for a signal that means to end, or for the end of a process.
@@ -613,7 +614,7 @@ fn wait_for_message(
         }
         if end {
             // What it sent before it ended may have come after poll(2) looked at the socket and before it looked at this.
-            if has_message(socket)? {
+            if is_ready(socket, &AT_ONCE)? {
                 return Ok(());
             }
             return Err(Error::new("the process ended before its program began")
@@ -625,10 +626,10 @@ fn wait_for_message(
     }
 }
 
-fn has_message(socket: BorrowedFd<'_>) -> Result<bool> {
-    let mut fds = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(&now)));
+/// Waits until there is something to be read, or a process has ended; tells whether that was so in time.
+fn is_ready(descriptor: BorrowedFd<'_>, limit: &Timespec) -> Result<bool> {
+    let mut fds = [PollFd::from_borrowed_fd(descriptor, PollFlags::IN)];
+    let ready = rustix::io::retry_on_intr(|| rustix::event::poll(&mut fds, Some(limit)));
     ready.during("poll").map(|count| count > 0)
 }
 

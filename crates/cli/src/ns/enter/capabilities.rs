@@ -1,6 +1,6 @@
 //! The capabilities of a process, for a program that is executed in its place.
 
-use palisade_oci::Capability;
+use palisade_oci::{Capability, CapabilitySet as Named};
 use palisade_runtime::{Error, Result};
 use rustix::io::Errno;
 use rustix::thread::{
@@ -58,11 +58,11 @@ impl Capabilities {
     /// The options of setpriv(1).
     pub(super) fn options(&self) -> String {
         let option = |name: &str, set: CapabilitySet| {
-            let is_in = |capability: &Capability| set.bits() & 1 << capability.number() != 0;
-            let words = Capability::all().filter(is_in).map(|capability| {
-                format!(",+{}", capability.to_string().trim_start_matches("CAP_").to_lowercase())
-            });
-            format!(" --{name} -all{}", words.collect::<String>())
+            let word = |capability: Capability| {
+                format!(",+{}", capability.name().trim_start_matches("CAP_").to_lowercase())
+            };
+            let words: String = Named::from_bits(set.bits()).iter().map(word).collect();
+            format!(" --{name} -all{words}")
         };
         let sets =
             [("bounding-set", self.bounding), ("inh-caps", self.inheritable), ("ambient-caps", self.ambient)];

@@ -183,7 +183,7 @@ impl Person {
     fn command(&self) -> String {
         let (uid, gid, groups, capabilities) = match self {
             Self::Caller => return String::new(),
-            Self::Root => (&0, &0, &Vec::new(), &None),
+            Self::Root => return "setpriv --reuid 0 --regid 0 --clear-groups".to_owned(),
             Self::Ids { uid, gid, groups, capabilities } => (uid, gid, groups, capabilities),
         };
         let groups = match groups.as_slice() {
