@@ -29,6 +29,7 @@ impl Op {
             Self::Label { path, label } => format!("label {label} of {path}"),
             Self::ReadOnly { path } => format!("read-only {path}"),
             Self::PivotRoot | Self::MoveRoot(_) => "change of the root".to_owned(),
+            Self::ReplaceRoot => "copy of the root in the place of /".to_owned(),
             Self::RootReadOnly => "read-only root".to_owned(),
             Self::RootPropagation(propagation) => format!("{} on the root", propagation.word()),
         }
@@ -115,7 +116,7 @@ impl Op {
             (Self::Symlink(_), Step::SymlinkAt, Errno::EXIST) => {
                 Some("there is something else of that name already")
             }
-            (Self::PivotRoot, Step::PivotRoot, Errno::INVAL) => {
+            (Self::PivotRoot | Self::ReplaceRoot, Step::PivotRoot, Errno::INVAL) => {
                 Some("/ cannot be pivoted away, as in an initramfs: use --no-pivot")
             }
             (Self::Console { .. }, Step::OpenAt2, Errno::LOOP) => Some("/dev/console is a symbolic link"),

@@ -89,6 +89,8 @@ steps! {
     Chroot => "chroot",
     /// `pivot_root(2)`.
     PivotRoot => "pivot_root",
+    /// `setns(2)`.
+    Setns => "setns",
     /// `umount2(2)`.
     Umount => "umount2",
     /// The look at the path itself: its length and its last component.

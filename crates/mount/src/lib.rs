@@ -14,6 +14,7 @@ mod attributes;
 mod bind;
 mod copy_up;
 mod describe;
+mod enter;
 mod entry;
 mod error;
 mod failure;

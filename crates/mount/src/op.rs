@@ -10,7 +10,7 @@ use crate::{HostPath, RootPath, Text};
 /// One thing that a container's init does to the file system.
 ///
 /// The order is the planner's: [`Op::Propagation`], [`Op::OpenRoot`], then what is inside the root, then
-/// [`Op::PivotRoot`]. Masks and read-only paths work before and after the root is entered.
+/// [`Op::ReplaceRoot`] or another way in. Masks and read-only paths work before and after the root is entered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub enum Op {
@@ -59,6 +59,11 @@ pub enum Op {
     },
     /// Makes the root the process's root by `pivot_root(2)` and detaches the old one.
     PivotRoot,
+    /// Does the same in a mount namespace that nobody else is in, by putting a copy of the root's mounts in the place
+    /// of `/`: without the look at every thread of the machine that `pivot_root(2)` takes (Linux 6.9, for
+    /// `statmount(2)` and pidfds of threads; by that call where the host's root does not allow it). Mounts that are
+    /// unbindable are not copied, and descriptors of mounts that were opened before are of no use afterwards.
+    ReplaceRoot,
     /// Makes the root the process's root by moving its mount over `/` and `chroot(2)`.
     MoveRoot(MoveRoot),
     /// Makes the root's own mount read-only.

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::process::umask;
 
 use crate::failure::{Failure, Step};
-use crate::{Op, bind, filesystem, mask, node, resolve, root};
+use crate::{Op, bind, enter, filesystem, mask, node, resolve, root};
 
 /// Where the process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +157,9 @@ pub fn perform(op: &Op, state: &mut State<'_>) -> Result<(), Failure> {
         Op::Mask { path, label } => mask::mask(path, label.as_ref(), state),
         Op::Label { path, label } => filesystem::label(path, label, state),
         Op::ReadOnly { path } => mask::read_only(path, state),
-        Op::PivotRoot => root::pivot(state),
-        Op::MoveRoot(op) => root::move_over(op, state),
+        Op::PivotRoot => enter::pivot(state),
+        Op::ReplaceRoot => enter::replace(state),
+        Op::MoveRoot(op) => enter::move_over(op, state),
         Op::RootReadOnly => root::read_only(state),
         Op::RootPropagation(propagation) => root::change(*propagation, state),
     }

@@ -1,4 +1,4 @@
-//! The root file system: attached, entered, protected.
+//! The root file system: attached and protected.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -6,10 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use palisade_sys::mount::{Reach as SysReach, mount_setattr};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
-use rustix::mount::{
-    MountAttrFlags, MountPropagationFlags, MoveMountFlags, UnmountFlags, mount_change, move_mount, unmount,
-};
-use rustix::process::{chdir, chroot, fchdir, pivot_root};
+use rustix::mount::{MountAttrFlags, MountPropagationFlags, mount_change};
+use rustix::process::fchdir;
 
 use crate::HostPath;
 use crate::attributes::{Attributes, Kind, Propagation, Reach};
@@ -18,8 +16,8 @@ use crate::failure::{At, Failure, Step};
 use crate::filesystem::{
     attach, change as set_attributes, configure, create, explain, open_context, set_string,
 };
-use crate::op::{MoveRoot, OpenRoot, Overlay, Parent, RootSource, Upper};
-use crate::perform::{OldRoot, Phase, State};
+use crate::op::{OpenRoot, Overlay, Parent, RootSource, Upper};
+use crate::perform::{OldRoot, State};
 
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -74,7 +72,7 @@ pub(crate) fn open(op: &OpenRoot, state: &mut State<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-fn open_host(path: &CStr) -> Result<OwnedFd, Failure> {
+pub(crate) fn open_host(path: &CStr) -> Result<OwnedFd, Failure> {
     openat(CWD, path, DIRECTORY, Mode::empty()).at(Step::OpenAt)
 }
 
@@ -172,54 +170,6 @@ fn join_layers<'a>(layers: &[HostPath], buffer: &'a mut [u8; VALUE]) -> Option<&
         }
     }
     CStr::from_bytes_until_nul(buffer).ok()
-}
-
-/// Enters the root and detaches the old one.
-pub(crate) fn pivot(state: &mut State<'_>) -> Result<(), Failure> {
-    let root = state.opened_root()?;
-    state.outside()?;
-    let old = match state.old_root {
-        OldRoot::Separate => None,
-        OldRoot::Shared => Some(open_host(c"/")?),
-    };
-    fchdir(root).at(Step::Fchdir)?;
-    // The old root lands on top of the new one, in the same place, and is what "." then finds.
-    pivot_root(c".", c".").at(Step::PivotRoot)?;
-    state.phase = Phase::Inside;
-    if let Some(old) = old {
-        // Without this the detaching below would reach the host's mounts through their peers.
-        let slave = Propagation { kind: Kind::Slave, reach: Reach::Tree }.change();
-        mount_setattr(old.as_fd(), SysReach::Tree, &slave).at(Step::MountSetattr)?;
-    }
-    unmount(c".", UnmountFlags::DETACH).at(Step::Umount)?;
-    chdir(c"/").at(Step::Chdir)
-}
-
-/// Enters the root by moving it over `/`, for systems whose root cannot be pivoted (an initramfs).
-pub(crate) fn move_over(op: &MoveRoot, state: &mut State<'_>) -> Result<(), Failure> {
-    let root = state.opened_root()?;
-    state.outside()?;
-    for path in &op.cover {
-        cover(path)?;
-    }
-    fchdir(root).at(Step::Fchdir)?;
-    move_mount(root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).at(Step::MoveMount)?;
-    chroot(c".").at(Step::Chroot)?;
-    state.phase = Phase::Inside;
-    chdir(c"/").at(Step::Chdir)
-}
-
-/// Detaches a mount of the host, or covers it where it is locked.
-fn cover(path: &CStr) -> Result<(), Failure> {
-    match unmount(path, UnmountFlags::DETACH) {
-        Ok(()) => return Ok(()),
-        Err(Errno::INVAL | Errno::PERM) => {}
-        Err(errno) => return Err(Failure::new(Step::Umount, errno)),
-    }
-    let place = open_host(path)?;
-    let context = open_context(c"tmpfs")?;
-    let tree = create(context.as_fd(), Attributes::READ_ONLY)?;
-    attach(tree.as_fd(), place.as_fd())
 }
 
 /// Makes the root's own mount read-only.

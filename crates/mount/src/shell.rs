@@ -44,7 +44,7 @@ impl Op {
                 let target = entered(path);
                 format!("if [ -e {target} ]; then mount --rbind -o ro=recursive {target} {target}; fi")
             }
-            Self::PivotRoot => "cd rootfs && pivot_root . . && umount -l .".to_owned(),
+            Self::PivotRoot | Self::ReplaceRoot => "cd rootfs && pivot_root . . && umount -l .".to_owned(),
             Self::MoveRoot(op) => {
                 let mut line = String::new();
                 for path in &op.cover {

@@ -1,4 +1,5 @@
-//! `mount_setattr(2)`: changes the attributes and the propagation of mounts that exist.
+//! `mount_setattr(2)` and `statmount(2)`: changes the attributes and the propagation of mounts that exist, and tells
+//! them.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -85,10 +86,68 @@ fn set(mount: BorrowedFd<'_>, reach: Reach, attr: &RawMountAttr) -> Result<()> {
             size_of::<RawMountAttr>(),
         )
     };
-    if result == 0 {
-        return Ok(());
+    if result == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// A mount, as the kernel tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statmount {
+    /// Its id, of those that are never used again.
+    pub id: u64,
+    /// The id of the mount that it is attached to; its own for that on the bottom of a mount namespace.
+    pub parent: u64,
+    /// Whether it has peers, which what is mounted on it spreads to, `mount_namespaces(7)`.
+    pub is_shared: bool,
+}
+
+/// The kernel's `struct mnt_id_req`, version 0.
+#[repr(C)]
+struct RawMountIdRequest {
+    size: u32,
+    spare: u32,
+    id: u64,
+    mask: u64,
+}
+
+/// Tells of a mount of this mount namespace, by its unique id (`STATX_MNT_ID_UNIQUE` of `statx(2)`).
+///
+/// `ENOENT` without such a mount; `EPERM` for one that is not below the caller's root, without CAP_SYS_ADMIN.
+/// Linux 6.8; see [`statmount(2)`](https://man7.org/linux/man-pages/man2/statmount.2.html).
+pub fn statmount(id: u64) -> Result<Statmount> {
+    /// The same number on every architecture.
+    const SYS_STATMOUNT: libc::c_long = 457;
+    const STATMOUNT_MNT_BASIC: u64 = 0x2;
+    const MNT_ID_REQ_SIZE_VER0: u32 = 24;
+    const { assert!(size_of::<RawMountIdRequest>() == MNT_ID_REQ_SIZE_VER0 as usize) };
+
+    let request = RawMountIdRequest { size: MNT_ID_REQ_SIZE_VER0, spare: 0, id, mask: STATMOUNT_MNT_BASIC };
+    // `struct statmount`, without the text behind it.
+    let mut fields = [0_u64; 64];
+    // SAFETY: the kernel reads `request`, whose size is in it, and writes at most the size of `fields` to that; both
+    // are borrowed until the call returns, and every bit pattern is a value of `u64`.
+    let result = unsafe {
+        libc::syscall(
+            SYS_STATMOUNT,
+            std::ptr::from_ref(&request),
+            fields.as_mut_ptr(),
+            size_of_val(&fields),
+            0,
+        )
+    };
+    if result != 0 {
+        return Err(last_error());
     }
+    // Of the eight bytes at offset 0, 8, ..: the mask is at 8, the id at 40, the parent's at 48, the propagation at 72.
+    let [_, mask, _, _, _, id, parent, _, _, propagation, ..] = fields;
+    if mask & STATMOUNT_MNT_BASIC == 0 {
+        return Err(Errno::NODATA);
+    }
+    let is_shared = propagation & u64::from(MountPropagationFlags::SHARED.bits()) != 0;
+    Ok(Statmount { id, parent, is_shared })
+}
+
+fn last_error() -> Errno {
     // SAFETY: errno is a thread-local that libc keeps valid for the life of the thread.
     let errno = unsafe { *libc::__errno_location() };
-    Err(Errno::from_raw_os_error(errno))
+    Errno::from_raw_os_error(errno)
 }

@@ -11,7 +11,7 @@ use palisade_mount::{
 };
 use rustix::fs::makedev;
 
-use crate::sandbox::{host, isolated, mount_at, mounts, skipped};
+use crate::sandbox::{Sandbox, host, isolated, mount_at, mounts, skipped};
 use crate::{bind, link, mask, mount, node, read_only};
 
 fn default_mounts() -> Vec<Op> {
@@ -27,50 +27,58 @@ fn default_mounts() -> Vec<Op> {
 
 #[test]
 fn a_whole_container() {
-    isolated("container::a_whole_container", |sandbox| {
-        sandbox.open_root();
-        let mut ops = default_mounts();
-        ops.extend([
-            node("/dev/null", 1, 3, NodeSource::Make),
-            node("/dev/zero", 1, 5, NodeSource::Bind(HostPath::new("/dev/zero").unwrap())),
-            link("/proc/self/fd", "/dev/fd", Existing::Keep),
-            link("pts/ptmx", "/dev/ptmx", Existing::Replace),
-            mask("/proc/version"),
-            mask("/sys/kernel"),
-            mask("/sys/fs"),
-            mask("/not/there"),
-            read_only("/proc/sys"),
-            read_only("/not/there"),
-            Op::PivotRoot,
-            Op::RootReadOnly,
-        ]);
-        for op in &ops {
-            sandbox.perform(op);
-        }
-        assert_eq!(mount_at("/proc").fstype, "proc");
-        let dev = mount_at("/dev");
-        assert_eq!(dev.options, "rw,nosuid");
-        assert!(dev.super_has("size=65536k") && dev.super_has("mode=755"), "{}", dev.super_options);
-        assert_eq!(mount_at("/sys").options, "ro,nosuid,nodev,noexec,relatime");
-        assert_eq!(mount_at("/dev/shm").options, "rw,nosuid,nodev,noexec,relatime");
-        assert_eq!(fs::metadata("/dev/shm").unwrap().mode() & 0o7777, 0o1777);
-        assert!(mount_at("/").has("ro"));
-        assert!(mount_at("/proc/sys").has("ro"));
-        assert_eq!(mount_at("/sys/kernel").fstype, "tmpfs");
-        let null = fs::metadata("/dev/null").unwrap();
-        assert!(null.file_type().is_char_device());
-        assert_eq!((null.mode() & 0o7777, null.rdev()), (0o666, makedev(1, 3)));
-        assert_eq!(fs::metadata("/dev/zero").unwrap().rdev(), makedev(1, 5));
-        assert_eq!(fs::read("/proc/version").unwrap(), b"");
-        for directory in ["/sys/kernel", "/sys/fs"] {
-            assert_eq!(fs::read_dir(directory).unwrap().count(), 0);
-            assert!(fs::write(Path::new(directory).join("x"), "").is_err());
-        }
-        assert_eq!(fs::read_link("/dev/fd").unwrap(), Path::new("/proc/self/fd"));
-        assert!(fs::write("/proc/sys/kernel/hostname", "x").is_err());
-        assert!(fs::write("/x", "x").is_err());
-        assert_only_the_root(&sandbox.directory);
-    });
+    isolated("container::a_whole_container", |sandbox| whole_container(sandbox, Op::ReplaceRoot));
+}
+
+#[test]
+fn a_whole_container_by_pivot_root() {
+    let name = "container::a_whole_container_by_pivot_root";
+    isolated(name, |sandbox| whole_container(sandbox, Op::PivotRoot));
+}
+
+fn whole_container(sandbox: &mut Sandbox, enter: Op) {
+    sandbox.open_root();
+    let mut ops = default_mounts();
+    ops.extend([
+        node("/dev/null", 1, 3, NodeSource::Make),
+        node("/dev/zero", 1, 5, NodeSource::Bind(HostPath::new("/dev/zero").unwrap())),
+        link("/proc/self/fd", "/dev/fd", Existing::Keep),
+        link("pts/ptmx", "/dev/ptmx", Existing::Replace),
+        mask("/proc/version"),
+        mask("/sys/kernel"),
+        mask("/sys/fs"),
+        mask("/not/there"),
+        read_only("/proc/sys"),
+        read_only("/not/there"),
+        enter,
+        Op::RootReadOnly,
+    ]);
+    for op in &ops {
+        sandbox.perform(op);
+    }
+    assert_eq!(mount_at("/proc").fstype, "proc");
+    let dev = mount_at("/dev");
+    assert_eq!(dev.options, "rw,nosuid");
+    assert!(dev.super_has("size=65536k") && dev.super_has("mode=755"), "{}", dev.super_options);
+    assert_eq!(mount_at("/sys").options, "ro,nosuid,nodev,noexec,relatime");
+    assert_eq!(mount_at("/dev/shm").options, "rw,nosuid,nodev,noexec,relatime");
+    assert_eq!(fs::metadata("/dev/shm").unwrap().mode() & 0o7777, 0o1777);
+    assert!(mount_at("/").has("ro"));
+    assert!(mount_at("/proc/sys").has("ro"));
+    assert_eq!(mount_at("/sys/kernel").fstype, "tmpfs");
+    let null = fs::metadata("/dev/null").unwrap();
+    assert!(null.file_type().is_char_device());
+    assert_eq!((null.mode() & 0o7777, null.rdev()), (0o666, makedev(1, 3)));
+    assert_eq!(fs::metadata("/dev/zero").unwrap().rdev(), makedev(1, 5));
+    assert_eq!(fs::read("/proc/version").unwrap(), b"");
+    for directory in ["/sys/kernel", "/sys/fs"] {
+        assert_eq!(fs::read_dir(directory).unwrap().count(), 0);
+        assert!(fs::write(Path::new(directory).join("x"), "").is_err());
+    }
+    assert_eq!(fs::read_link("/dev/fd").unwrap(), Path::new("/proc/self/fd"));
+    assert!(fs::write("/proc/sys/kernel/hostname", "x").is_err());
+    assert!(fs::write("/x", "x").is_err());
+    assert_only_the_root(&sandbox.directory);
 }
 
 /// Nothing of the old root is left to be seen.
@@ -165,7 +173,7 @@ fn a_v1_hierarchy_in_a_container() {
     });
 }
 
-fn kernel() -> (u32, u32) {
+pub(crate) fn kernel() -> (u32, u32) {
     let name = rustix::system::uname();
     let release = name.release().to_string_lossy().into_owned();
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().unwrap_or(0));

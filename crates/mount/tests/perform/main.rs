@@ -5,6 +5,7 @@
 mod attacks;
 mod container;
 mod content;
+mod enter;
 mod layered;
 mod propagation;
 mod sandbox;

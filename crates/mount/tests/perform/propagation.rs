@@ -25,7 +25,7 @@ struct Seen {
 const NOTHING: Seen = Seen { root_in: false, root_out: false, volume_in: false, volume_out: false };
 
 /// Starts a container in another mount namespace, mounts on both sides and looks.
-fn exchange(directory: &Path, before: &str, parent: Parent) -> Seen {
+fn exchange(directory: &Path, before: &str, parent: Parent, enter: &Op) -> Seen {
     let (ready, is_ready) = channel();
     let (mounted, is_mounted) = channel();
     let (rootfs, volume) = (directory.join("rootfs"), directory.join("volume"));
@@ -39,7 +39,7 @@ fn exchange(directory: &Path, before: &str, parent: Parent) -> Seen {
             sandbox.perform(&Op::OpenRoot(root));
             sandbox.perform(&mount("proc", "/proc", &[]));
             sandbox.perform(&bind(&directory.join("volume"), "/volume", &["rbind"]));
-            sandbox.perform(&Op::PivotRoot);
+            sandbox.perform(enter);
             sandbox.perform(&mount("tmpfs", "/own", &[]));
             sandbox.perform(&mount("tmpfs", "/volume/own", &[]));
             ready.send(()).unwrap();
@@ -76,17 +76,21 @@ fn share(sandbox: &Sandbox) {
 #[test]
 fn rslave_lets_in() {
     isolated("propagation::rslave_lets_in", |sandbox| {
-        share(sandbox);
-        let seen = exchange(&sandbox.directory, "rslave", Parent::Keep);
-        assert_eq!(seen, Seen { root_in: true, volume_in: true, ..NOTHING });
+        for enter in [Op::PivotRoot, Op::ReplaceRoot] {
+            share(sandbox);
+            let seen = exchange(&sandbox.directory, "rslave", Parent::Keep, &enter);
+            assert_eq!(seen, Seen { root_in: true, volume_in: true, ..NOTHING }, "{enter:?}");
+        }
     });
 }
 
 #[test]
 fn rprivate_lets_nothing_through() {
     isolated("propagation::rprivate_lets_nothing_through", |sandbox| {
-        share(sandbox);
-        assert_eq!(exchange(&sandbox.directory, "rprivate", Parent::Keep), NOTHING);
+        for enter in [Op::PivotRoot, Op::ReplaceRoot] {
+            share(sandbox);
+            assert_eq!(exchange(&sandbox.directory, "rprivate", Parent::Keep, &enter), NOTHING, "{enter:?}");
+        }
     });
 }
 
@@ -94,9 +98,11 @@ fn rprivate_lets_nothing_through() {
 #[test]
 fn rshared_goes_both_ways() {
     isolated("propagation::rshared_goes_both_ways", |sandbox| {
-        share(sandbox);
-        let seen = exchange(&sandbox.directory, "rshared", Parent::MakePrivate);
-        assert_eq!(seen, Seen { volume_in: true, volume_out: true, ..NOTHING });
+        for enter in [Op::PivotRoot, Op::ReplaceRoot] {
+            share(sandbox);
+            let seen = exchange(&sandbox.directory, "rshared", Parent::MakePrivate, &enter);
+            assert_eq!(seen, Seen { volume_in: true, volume_out: true, ..NOTHING }, "{enter:?}");
+        }
     });
 }
 

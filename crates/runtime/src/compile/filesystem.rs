@@ -7,7 +7,7 @@ use palisade_mount::{
     Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parameter, Parent, Propagation, Reach, Remount,
     RootPath, RootSource, Symlink, Text, Versions,
 };
-use palisade_namespace::Namespaces;
+use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
@@ -50,7 +50,7 @@ pub(super) fn plan(
         draft.init("/hooks", InitOp::Announce { point: Point::Hooks });
         draft.init("/hooks", InitOp::Await { point: Point::Hooks });
     }
-    enter_root(draft, request);
+    enter_root(draft, spec, request, &around);
     plan_terminal(draft, spec);
     protect(draft, spec, label.as_ref());
     // Last: what is unbindable cannot be bound over itself to be protected.
@@ -163,8 +163,9 @@ fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
     }
 }
 
-fn enter_root(draft: &mut Draft<'_>, request: &Request<'_>) {
+fn enter_root(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, around: &mounts::Around<'_>) {
     let op = match request.enter_root {
+        EnterRoot::Pivot if can_be_copied(spec, around) => Op::ReplaceRoot,
         EnterRoot::Pivot => Op::PivotRoot,
         EnterRoot::Move => {
             let cover = ["/proc", "/sys"].into_iter().filter_map(|path| HostPath::new(path).ok()).collect();
@@ -172,6 +173,20 @@ fn enter_root(draft: &mut Draft<'_>, request: &Request<'_>) {
         }
     };
     push(draft, "/root", op);
+}
+
+/// Tells whether the root's mounts can be copied and the old root unmounted: in a user namespace that is locked, in a
+/// mount namespace that others are in it is theirs too, where the host's mounts stay shared it is the host's, and what
+/// is unbindable is not copied.
+fn can_be_copied(spec: &Spec, around: &mounts::Around<'_>) -> bool {
+    let is_unbindable = |mount: &Mount| {
+        let mut words = mount.options.iter().map(String::as_str);
+        words.any(|word| matches!(word, "unbindable" | "runbindable"))
+    };
+    *around.namespaces.get(Kind::Mount) == Source::New
+        && *around.namespaces.get(Kind::User) == Source::Inherit
+        && around.host != palisade_mount::Kind::Shared
+        && !spec.mounts.iter().any(is_unbindable)
 }
 
 fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {

@@ -43,6 +43,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("namespaces-user-own-id", &[Machine::V2, Machine::User, Machine::Bare]),
     ("namespaces-user-joins", &[Machine::V2, Machine::User]),
     ("namespaces-joined", &[Machine::V2]),
+    ("namespaces-joined-mount", &[Machine::V2]),
     ("namespaces-joined-user", &[Machine::V2, Machine::User]),
     ("namespaces-joined-user-pid", &[Machine::V2, Machine::User]),
     ("cgroup-path-relative", &[Machine::V2, Machine::User]),

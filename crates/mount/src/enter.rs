@@ -1,0 +1,119 @@
+//! The ways into the root; they differ in what becomes of the old one.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use palisade_sys::mount::{Reach as SysReach, mount_setattr, statmount};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
+use rustix::io::Errno;
+use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
+use rustix::process::{PidfdFlags, chdir, chroot, fchdir, pidfd_open, pivot_root};
+use rustix::thread::{ThreadNameSpaceType, gettid, move_into_thread_name_spaces};
+
+use crate::attributes::{Attributes, Kind, Propagation, Reach};
+use crate::bind::clone_at;
+use crate::failure::{At, Failure, Step};
+use crate::filesystem::{attach, create, open_context};
+use crate::op::MoveRoot;
+use crate::perform::{OldRoot, Phase, State};
+use crate::root::open_host;
+
+/// Of a thread, which has namespaces of its own as soon as it leaves those of its process; Linux 6.9.
+const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(OFlags::EXCL.bits());
+
+/// Puts a copy of the root's mounts where the mount of `/` was, which goes with all that is below it.
+///
+/// The mounts end up as `pivot_root(2)` leaves them. But that call looks at every thread of the machine for one that
+/// stands in the old root, while in a mount namespace of its own there is none but this.
+pub(crate) fn replace(state: &mut State<'_>) -> Result<(), Failure> {
+    state.opened_root()?;
+    state.outside()?;
+    let own = pidfd_open(gettid(), PIDFD_THREAD);
+    let (OldRoot::Separate, true, Ok(own)) = (state.old_root, root_is_on_the_bottom(), own) else {
+        return pivot(state);
+    };
+    let tree = clone_at(state.opened_root()?, Reach::Tree)?;
+    // What is mounted on a mount that goes would go from its peers as well, and the copy may be one.
+    let private = Propagation { kind: Kind::Private, reach: Reach::Tree }.change();
+    mount_setattr(open_host(c"/")?.as_fd(), SysReach::Tree, &private).at(Step::MountSetattr)?;
+    let detached = unmount(c"/", UnmountFlags::DETACH);
+    if detached.is_err() {
+        // It is locked, as all mounts are that came from a namespace with more rights.
+        attach(tree.as_fd(), state.opened_root()?)?;
+    }
+    // What was kept of the mounts that go is of no use any more.
+    (state.root, state.null, state.empty) = (Some(tree), None, None);
+    if detached.is_err() {
+        return pivot(state);
+    }
+    // To what is below.
+    move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::MOUNT).at(Step::Setns)?;
+    move_over_root(state)
+}
+
+/// Tells whether only the bottom of the mount namespace is below the mount of `/`, and has no peers: `pivot_root(2)`
+/// refuses where it has some, `umount2(2)` would take the host's `/` along. Also no where the kernel cannot tell.
+fn root_is_on_the_bottom() -> bool {
+    /// `STATX_MNT_ID_UNIQUE`, Linux 6.8.
+    const UNIQUE_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
+
+    let Ok(stat) = statx(CWD, c"/", AtFlags::empty(), UNIQUE_ID) else { return false };
+    if stat.stx_mask & UNIQUE_ID.bits() == 0 {
+        return false;
+    }
+    let below = statmount(stat.stx_mnt_id).and_then(|mount| statmount(mount.parent));
+    below.is_ok_and(|below| below.id != stat.stx_mnt_id && below.parent == below.id && !below.is_shared)
+}
+
+/// Exchanges the root and the old one, which is then detached.
+pub(crate) fn pivot(state: &mut State<'_>) -> Result<(), Failure> {
+    let root = state.opened_root()?;
+    state.outside()?;
+    let old = match state.old_root {
+        OldRoot::Separate => None,
+        OldRoot::Shared => Some(open_host(c"/")?),
+    };
+    fchdir(root).at(Step::Fchdir)?;
+    // The old root lands on top of the new one, in the same place, and is what "." then finds.
+    pivot_root(c".", c".").at(Step::PivotRoot)?;
+    state.phase = Phase::Inside;
+    if let Some(old) = old {
+        // Without this the detaching below would reach the host's mounts through their peers.
+        let slave = Propagation { kind: Kind::Slave, reach: Reach::Tree }.change();
+        mount_setattr(old.as_fd(), SysReach::Tree, &slave).at(Step::MountSetattr)?;
+    }
+    unmount(c".", UnmountFlags::DETACH).at(Step::Umount)?;
+    chdir(c"/").at(Step::Chdir)
+}
+
+/// Enters the root by moving it over `/`, for systems whose root cannot be pivoted (an initramfs).
+pub(crate) fn move_over(op: &MoveRoot, state: &mut State<'_>) -> Result<(), Failure> {
+    state.opened_root()?;
+    state.outside()?;
+    for path in &op.cover {
+        cover(path)?;
+    }
+    move_over_root(state)
+}
+
+fn move_over_root(state: &mut State<'_>) -> Result<(), Failure> {
+    let root = state.opened_root()?;
+    fchdir(root).at(Step::Fchdir)?;
+    move_mount(root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).at(Step::MoveMount)?;
+    chroot(c".").at(Step::Chroot)?;
+    state.phase = Phase::Inside;
+    chdir(c"/").at(Step::Chdir)
+}
+
+/// Detaches a mount of the host, or covers it where it is locked.
+fn cover(path: &CStr) -> Result<(), Failure> {
+    match unmount(path, UnmountFlags::DETACH) {
+        Ok(()) => return Ok(()),
+        Err(Errno::INVAL | Errno::PERM) => {}
+        Err(errno) => return Err(Failure::new(Step::Umount, errno)),
+    }
+    let place = open_host(path)?;
+    let context = open_context(c"tmpfs")?;
+    let tree = create(context.as_fd(), Attributes::READ_ONLY)?;
+    attach(tree.as_fd(), place.as_fd())
+}
