@@ -128,13 +128,13 @@ fn exec_gives_the_exit_code_and_255_for_its_own_failures() {
     refused(&[], &["absent"], "/process/args: exec \"absent\": ENOENT");
     refused(&[], &["/etc/passwd"], "/process/args: exec \"/etc/passwd\": EACCES");
     refused(&[], &[], "no command");
-    refused(&["--cwd", "etc"], &["true"], "config.json: /process/cwd: \"etc\" is not an absolute path");
+    refused(&["--cwd", "etc"], &["true"], "/process/cwd: \"etc\" is not an absolute path");
     refused(&["--user", "root"], &["true"], "--user \"root\" is no number");
     refused(&["--user", "4294967295"], &["true"], "--user \"4294967295\" is no number");
     refused(&["--user", "0:-1"], &["true"], "--user \"-1\" is no number");
     refused(&["--user", ""], &["true"], "--user \"\" is no number");
     refused(&["--cap", "CAP_LUCK"], &["true"], "--cap CAP_LUCK: no such capability");
-    refused(&["--env", "NOVALUE"], &["true"], "config.json: /process/env/");
+    refused(&["--env", "NOVALUE"], &["true"], "/process/env/");
     refused(&["--process", "/no/such"], &[], "read /no/such: ENOENT");
     // Whoever started the tests may have passed some on.
     refused(&["--preserve-fds", "99"], &["true"], "--preserve-fds 99: descriptor ");

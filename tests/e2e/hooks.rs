@@ -134,7 +134,11 @@ fn a_hook_that_fails_ends_the_start_and_leaves_nothing() {
                 json!({ "path": "/bin/busybox", "args": ["sh", "-c", "kill -9 $$"] }),
                 "it was killed by signal 9",
             ),
-            (json!({ "path": "/no/such/hook" }), "ENOENT"),
+            (
+                json!({ "path": "/no/such/hook" }),
+                " /no/such/hook: exec \"/no/such/hook\": ENOENT (no such file or directory) (no such file, or its \
+                 interpreter is missing)",
+            ),
             (
                 json!({ "path": "/bin/busybox", "args": ["sleep", "1000"], "timeout": 1 }),
                 "it did not end within its timeout of 1 s",

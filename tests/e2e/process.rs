@@ -68,6 +68,11 @@ fn the_working_directory_is_made_when_it_is_missing() {
             assert_eq!(said, "/made/by/the/runtime\n755 0 0");
         }
     }
+    let read_only = bundle.variant(&case, |config| {
+        config["process"]["cwd"] = json!("/made/before/the/root/is/read-only");
+        config["root"]["readonly"] = json!(true);
+    });
+    assert_eq!(read_only.output(&case), "/made/before/the/root/is/read-only\n755 0 0");
 }
 
 #[test]

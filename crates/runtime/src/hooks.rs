@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
-use crate::compile;
+use crate::compile::{self, Violations};
 use crate::error::{During, Error, Result};
 use crate::execute::{Process, Surroundings, execute, heed};
 use crate::host::Host;
@@ -131,7 +131,7 @@ fn execute_one(
     signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
     let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
-    let plan = compile::hook(host, hook, target)?;
+    let plan = compile::hook(host, hook, target).map_err(Violations::without_file)?;
     let stdin = state_file(state)?;
     let stderr = match &outputs.stderr {
         Some(file) => file.as_fd(),

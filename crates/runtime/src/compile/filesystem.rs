@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use palisade_mount::{
-    Attributes, Existing, HostPath, MoveRoot, Op, OpenRoot, Parameter, Parent, Propagation, Reach, Remount,
-    RootPath, RootSource, Symlink, Text, Versions,
+    Attributes, Existing, HostPath, Mkdir, MoveRoot, Op, OpenRoot, Parameter, Parent, Propagation, Reach,
+    Remount, RootPath, RootSource, Symlink, Text, Versions,
 };
 use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::{Mount, Spec};
@@ -213,7 +213,18 @@ fn protect(draft: &mut Draft<'_>, spec: &Spec, label: Option<&Parameter>) {
         }
     }
     if spec.root.as_ref().is_some_and(|root| root.read_only) {
+        make_working_directory(draft, spec);
         push(draft, "/root/readonly", Op::RootReadOnly);
+    }
+}
+
+/// Makes it while that can be done; init, which looks for it last, would only find that it cannot.
+fn make_working_directory(draft: &mut Draft<'_>, spec: &Spec) {
+    let directory = spec.process.as_ref().map(|process| process.cwd.as_str());
+    if let Some(path) = directory.filter(|path| path.starts_with('/') && path.len() > 1)
+        && let Ok(path) = RootPath::new(path)
+    {
+        push(draft, "/process/cwd", Op::Mkdir(Mkdir { path, mode: 0o755 }));
     }
 }
 

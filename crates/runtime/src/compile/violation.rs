@@ -64,8 +64,15 @@ impl fmt::Display for Violations {
     }
 }
 
+impl Violations {
+    /// The error for what was not written in config.json alone, as a process that is executed by flags.
+    pub(crate) fn without_file(self) -> crate::Error {
+        crate::Error::of(crate::ErrorKind::Invalid, self.to_string())
+    }
+}
+
 impl From<Violations> for crate::Error {
     fn from(violations: Violations) -> Self {
-        Self::of(crate::ErrorKind::Invalid, violations.to_string()).context("config.json")
+        violations.without_file().context("config.json")
     }
 }

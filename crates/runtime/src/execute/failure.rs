@@ -11,8 +11,8 @@ pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Erro
     let Some(planned) = usize::try_from(index).ok().and_then(|index| plan.init.get(index)) else {
         return hinted(Error::call(format_args!("{step} of the launch image"), errno), errno);
     };
-    if let InitOp::FindProgram { candidates } = &planned.op {
-        return program_error(plan, candidates.len(), errno);
+    if let InitOp::FindProgram { .. } = &planned.op {
+        return program_error(plan, errno);
     }
     if let InitOp::Await { .. } = planned.op {
         return Error::call("wait for the runtime", errno);
@@ -47,11 +47,7 @@ pub(super) fn of_file_system(plan: &Plan, index: u32, failure: &palisade_mount::
 /// Words the failure of an operation of the exec list.
 pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
     let Reported::Step(index) = reported(tag) else {
-        let searched = plan.exec.iter().find_map(|step| match &step.op {
-            ExecOp::Execute { candidates, .. } => Some(candidates.len()),
-            _ => None,
-        });
-        return program_error(plan, searched.unwrap_or_default(), errno);
+        return program_error(plan, errno);
     };
     let Some(planned) = plan.exec.get(index) else {
         return Error::call("launch image", errno);
@@ -83,13 +79,16 @@ pub(crate) fn of_launch(plan: &Plan, tag: u64, errno: Errno) -> Error {
 
 /// Words that a program could not be executed; `palisade start` says the same of a FIFO's report.
 pub(crate) fn program(name: &str, searched: usize, errno: Errno) -> Error {
+    let missing = match searched > 1 || !name.contains('/') {
+        true if errno == Errno::NOENT => "not found in PATH inside the container",
+        _ => "no such file inside the container, or its interpreter is missing",
+    };
+    not_executed(name, missing, errno)
+}
+
+fn not_executed(name: &str, missing: &str, errno: Errno) -> Error {
     let (kind, hint) = match errno {
-        Errno::NOENT if searched > 1 || !name.contains('/') => {
-            (ErrorKind::ProgramMissing, "not found in PATH inside the container")
-        }
-        Errno::NOENT | Errno::NOTDIR => {
-            (ErrorKind::ProgramMissing, "no such file inside the container, or its interpreter is missing")
-        }
+        Errno::NOENT | Errno::NOTDIR => (ErrorKind::ProgramMissing, missing),
         Errno::ACCESS => (ErrorKind::ProgramNotExecutable, "not an executable file for this user"),
         Errno::NOEXEC => {
             (ErrorKind::ProgramNotExecutable, "not a program of this machine, or a script without #!")
@@ -99,9 +98,23 @@ pub(crate) fn program(name: &str, searched: usize, errno: Errno) -> Error {
     Error::of(kind, format!("exec {name:?}: {}", palisade_sys::errno::describe(errno))).hint(hint)
 }
 
-fn program_error(plan: &Plan, searched: usize, errno: Errno) -> Error {
+/// Words that the program of a plan could not be executed, a container's or, where nothing in `/process` asked for it,
+/// a hook.
+fn program_error(plan: &Plan, errno: Errno) -> Error {
+    let execute = plan.exec.iter().find_map(|step| match &step.op {
+        ExecOp::Execute { candidates, .. } => Some((&step.origin, candidates.as_slice())),
+        _ => None,
+    });
     let name = plan.program().unwrap_or_default();
-    program(&name, searched, errno).context("/process/args")
+    match execute {
+        Some((origin, [path])) if origin.is_empty() => {
+            not_executed(&path.to_string(), "no such file, or its interpreter is missing", errno)
+        }
+        execute => {
+            let searched = execute.map_or(0, |(_, candidates)| candidates.len());
+            program(&name, searched, errno).context("/process/args")
+        }
+    }
 }
 
 /// Adds what usually causes an error in the start of a container.

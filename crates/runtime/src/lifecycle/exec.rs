@@ -9,7 +9,7 @@ use palisade_oci::{Process as ProcessSpec, Spec};
 use palisade_seccomp::Filter;
 
 use super::{Container, home};
-use crate::compile::{self, ExecRequest, Groups};
+use crate::compile::{self, ExecRequest, Groups, Violations};
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
 use crate::filters::Key;
@@ -99,7 +99,7 @@ impl Container {
             home: home.as_deref(),
             preserve_fds: options.preserve_fds,
         };
-        let (plan, warnings) = compile::exec(host, &request)?;
+        let (plan, warnings) = compile::exec(host, &request).map_err(Violations::without_file)?;
         let state = |_: &_| self.state(Status::Running);
         let surroundings = |group| Surroundings {
             record: options.record,
