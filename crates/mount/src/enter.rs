@@ -3,12 +3,13 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
+use palisade_sys::clone::{CLONE_NEWNS, setns};
 use palisade_sys::mount::{Reach as SysReach, mount_setattr, statmount};
 use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
 use rustix::process::{PidfdFlags, chdir, chroot, fchdir, pidfd_open, pivot_root};
-use rustix::thread::{ThreadNameSpaceType, gettid, move_into_thread_name_spaces};
+use rustix::thread::gettid;
 
 use crate::attributes::{Attributes, Kind, Propagation, Reach};
 use crate::bind::clone_at;
@@ -36,19 +37,21 @@ pub(crate) fn replace(state: &mut State<'_>) -> Result<(), Failure> {
     // What is mounted on a mount that goes would go from its peers as well, and the copy may be one.
     let private = Propagation { kind: Kind::Private, reach: Reach::Tree }.change();
     mount_setattr(open_host(c"/")?.as_fd(), SysReach::Tree, &private).at(Step::MountSetattr)?;
-    let detached = unmount(c"/", UnmountFlags::DETACH);
-    if detached.is_err() {
-        // It is locked, as all mounts are that came from a namespace with more rights.
-        attach(tree.as_fd(), state.opened_root()?)?;
-    }
     // What was kept of the mounts that go is of no use any more.
-    (state.root, state.null, state.empty) = (Some(tree), None, None);
-    if detached.is_err() {
-        return pivot(state);
+    (state.null, state.empty) = (None, None);
+    let original = state.root.replace(tree);
+    match (unmount(c"/", UnmountFlags::DETACH), original) {
+        // Locked, as all mounts are that came from a namespace with more rights.
+        (Err(_), Some(original)) => {
+            attach(state.opened_root()?, original.as_fd())?;
+            pivot(state)
+        }
+        _ => {
+            // To the bottom, which has no path.
+            setns(own.as_fd(), CLONE_NEWNS).at(Step::Setns)?;
+            move_over_root(state)
+        }
     }
-    // To what is below.
-    move_into_thread_name_spaces(own.as_fd(), ThreadNameSpaceType::MOUNT).at(Step::Setns)?;
-    move_over_root(state)
 }
 
 /// Tells whether only the bottom of the mount namespace is below the mount of `/`, and has no peers: `pivot_root(2)`
