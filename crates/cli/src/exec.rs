@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use palisade_oci::Process as ProcessSpec;
-use palisade_runtime::{Container, Error, ExecOptions, Foreground, Host, Paused, Relay, Result, Store};
+use palisade_runtime::{Container, Error, ErrorKind, ExecOptions, Foreground, Host, Paused, Relay, Result, Store};
 use palisade_sys::signal;
 
 use crate::arguments::Exec;
@@ -30,7 +30,11 @@ pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
         signals: Some(signals.as_fd()),
         stdio: (!verb.interactive).then_some(streams),
     };
-    let executed = container.exec(&host, options).map_err(|error| name_flags(&error))?;
+    let executed = container.exec(&host, options).map_err(|error| match error.kind() {
+        ErrorKind::Paused => Error::new(format!("container {} is paused", verb.name))
+            .hint(format_args!("pal unpause {} lets it go on", verb.name)),
+        _ => name_flags(&error),
+    })?;
     executed.warnings.iter().for_each(say);
     let started = executed.started;
     let relay: Option<Relay> = started.terminal.map(|master| relay(master, verb.interactive)).transpose()?;

@@ -11,6 +11,8 @@ pub enum ErrorKind {
     NotFound,
     /// The container's process is gone.
     NotRunning,
+    /// The container's processes are frozen.
+    Paused,
     /// The configuration asks for what cannot be.
     Invalid,
     /// The container's program does not exist.

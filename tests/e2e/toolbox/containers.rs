@@ -98,6 +98,9 @@ fn e4_a_paused_container_stands_still() {
     let again = sleeper.pal().args(["pause", &sleeper.name]).run();
     assert_eq!(again.code(), 125, "{again}");
     assert!(again.stderr.contains("it is paused"), "{again}");
+    let said = sleeper.pal().args(["exec", &sleeper.name, "true"]).run().failed(125).stderr;
+    let name = &sleeper.name;
+    assert_eq!(said, format!("pal: container {name} is paused (pal unpause {name} lets it go on)\n"));
     sleeper.pal().args(["unpause", &sleeper.name]).run().succeeded();
     wait_until("it goes on", || !read().is_empty() && read() != before);
     sleeper.remove();

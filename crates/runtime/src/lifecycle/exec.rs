@@ -139,7 +139,8 @@ impl Container {
     }
 
     fn paused(&self) -> Error {
-        Error::new(format!("cannot exec in container {}: it is paused", self.record.id))
+        let message = format!("cannot exec in container {}: it is paused", self.record.id);
+        Error::of(ErrorKind::Paused, message)
             .hint("resume it first; with --ignore-paused the process begins when that is done")
     }
 
