@@ -4,7 +4,9 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use palisade_oci::Process as ProcessSpec;
-use palisade_runtime::{Container, Error, ErrorKind, ExecOptions, Foreground, Host, Paused, Relay, Result, Store};
+use palisade_runtime::{
+    Container, Error, ErrorKind, ExecOptions, Foreground, Host, Paused, Relay, Result, Store,
+};
 use palisade_sys::signal;
 
 use crate::arguments::Exec;
