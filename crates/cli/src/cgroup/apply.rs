@@ -44,17 +44,21 @@ pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
         let path = group.path(&layout, store)?;
         plan.add(&layout, &group, &path, properties, store)?;
     }
-    match verb.telling.format {
-        Format::Json => print_json(&plan.rows)?,
-        Format::Table => print(&difference_told(&plan.rows, verb.telling))?,
+    let all = plan.steps(layout);
+    let tell = || match verb.telling.format {
+        Format::Json => print_json(&plan.rows),
+        Format::Table => print(&difference_told(&plan.rows, verb.telling)),
+    };
+    if !verb.telling.dry_run {
+        // What is not done after all has changed nothing.
+        carry_out(&all, verb.telling.of_steps())?;
+        return tell().map(|()| 0);
     }
-    if verb.telling.format == Format::Json && verb.telling.dry_run {
+    tell()?;
+    if verb.telling.format == Format::Table {
         // Commands would be no JSON.
-        return Ok(0);
+        carry_out(&all, verb.telling.of_steps())?;
     }
-    let mut all: Vec<Box<dyn Step>> = steps(plan.new);
-    all.extend(plan.steps);
-    carry_out(&all, verb.telling.of_steps())?;
     Ok(0)
 }
 
@@ -106,7 +110,8 @@ fn place_of(name: &str, first: &str, to: Option<&GroupName>) -> Result<GroupName
 struct Plan {
     rows: Vec<Row>,
     new: Vec<Operation>,
-    steps: Vec<Box<dyn Step>>,
+    settings: Vec<(GroupPath, Vec<Assignment>)>,
+    devices: Vec<Operation>,
 }
 
 impl Plan {
@@ -148,9 +153,7 @@ impl Plan {
         places.retain(|place| !is_there || place.exists() || is_needed(place));
         self.make(&places, &controllers)?;
         if !assignments.is_empty() {
-            let planned = RefCell::default();
-            let (layout, path) = (layout.clone(), path.clone());
-            self.steps.push(Box::new(Setting { layout, path, assignments, planned }));
+            self.settings.push((path.clone(), assignments));
         }
         if let Some(value) = properties.get(DEVICES) {
             let wanted = rules(value)?;
@@ -163,13 +166,24 @@ impl Plan {
                 self.rows.push(row(DEVICES, &shown(&now), &shown(&wanted)));
                 let change = DeviceChange::Add(wanted);
                 let before = None;
-                self.steps.push(Box::new(match place.exists() {
+                self.devices.push(match place.exists() {
                     true => Operation::devices(layout, path, change)?,
                     false => Operation::Devices { place, change, before },
-                }));
+                });
             }
         }
         Ok(())
+    }
+
+    /// Gives the steps: groups, their properties, their devices.
+    fn steps(&mut self, layout: Layout) -> Vec<Box<dyn Step>> {
+        let mut all = steps(std::mem::take(&mut self.new));
+        let groups = std::mem::take(&mut self.settings);
+        if !groups.is_empty() {
+            all.push(Box::new(Settings { layout, groups, done: RefCell::default() }));
+        }
+        all.extend(steps(std::mem::take(&mut self.devices)));
+        all
     }
 
     /// Makes what is missing of a group, and enables what its properties need.
@@ -186,42 +200,75 @@ impl Plan {
     }
 }
 
-/// Properties of a group, looked at when it is there.
-struct Setting {
+/// Properties of groups, looked at when these are there. Some have to fit those of the group above: CPUs are taken away
+/// from below and given from above, and the kernel refuses what comes too early.
+struct Settings {
     layout: Layout,
-    path: GroupPath,
-    assignments: Vec<Assignment>,
-    planned: RefCell<Vec<Operation>>,
+    groups: Vec<(GroupPath, Vec<Assignment>)>,
+    done: RefCell<Vec<Operation>>,
 }
 
-impl Step for Setting {
-    fn shell(&self) -> Vec<String> {
-        let planned = self.planned.borrow();
-        if !planned.is_empty() {
-            return planned.iter().flat_map(Operation::shell).collect();
-        }
-        match Operation::set(&self.layout, &self.path, &self.assignments) {
-            Ok(operations) => operations.iter().flat_map(Operation::shell).collect(),
-            Err(error) => vec![format!("# {error}")],
-        }
+impl Settings {
+    fn plan(
+        &self,
+        group: &(GroupPath, Vec<Assignment>),
+    ) -> std::result::Result<Vec<Operation>, palisade_cgroup::Error> {
+        Operation::set(&self.layout, &group.0, &group.1)
     }
 
-    fn perform(&self) -> Result<()> {
-        let operations = Operation::set(&self.layout, &self.path, &self.assignments)?;
+    /// Sets what is asked for of one group, or nothing.
+    fn set(&self, group: &(GroupPath, Vec<Assignment>)) -> std::result::Result<(), palisade_cgroup::Error> {
+        let operations = self.plan(group)?;
         for (index, operation) in operations.iter().enumerate() {
             if let Err(error) = operation.perform() {
-                for done in operations[..index].iter().rev() {
-                    done.undo()?;
+                operations[..index].iter().rev().try_for_each(Operation::undo)?;
+                return Err(error);
+            }
+        }
+        self.done.borrow_mut().extend(operations);
+        Ok(())
+    }
+}
+
+impl Step for Settings {
+    fn shell(&self) -> Vec<String> {
+        let commands = |operations: &[Operation]| -> Vec<String> {
+            operations.iter().flat_map(Operation::shell).collect()
+        };
+        let done = self.done.borrow();
+        if !done.is_empty() {
+            return commands(&done);
+        }
+        let planned = self.groups.iter().map(|group| match self.plan(group) {
+            Ok(operations) => commands(&operations),
+            Err(error) => vec![format!("# {error}")],
+        });
+        planned.flatten().collect()
+    }
+
+    /// Sets one group after the other, then again those that were refused for as long as that gets somewhere.
+    fn perform(&self) -> Result<()> {
+        let mut rest: Vec<_> = self.groups.iter().collect();
+        while !rest.is_empty() {
+            let before = rest.len();
+            let mut first_error = None;
+            rest.retain(|group| match self.set(group) {
+                Ok(()) => false,
+                Err(error) => {
+                    first_error.get_or_insert(error);
+                    true
                 }
+            });
+            if let (true, Some(error)) = (rest.len() == before, first_error) {
+                self.undo()?;
                 return Err(error.into());
             }
         }
-        self.planned.replace(operations);
         Ok(())
     }
 
     fn undo(&self) -> Result<()> {
-        self.planned.borrow().iter().rev().try_for_each(|done| Ok(done.undo()?))
+        Ok(self.done.take().iter().rev().try_for_each(Operation::undo)?)
     }
 }
 
