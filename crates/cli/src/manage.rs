@@ -20,15 +20,19 @@ pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
 pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
     each(&verb.names, |name| {
         let id = ContainerId::new(name)?;
-        match store.get(&id) {
-            Ok(container) if verb.force => end(&container)?,
-            Ok(container) => check_ended(&container)?,
+        let container = match store.get(&id) {
             // Of a start that was cut short there may be remains.
-            Err(error) if error.kind() == ErrorKind::NotFound && verb.force => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::NotFound && verb.force => None,
+            container => Some(container?),
+        };
+        match &container {
+            Some(container) if verb.force => end(container)?,
+            Some(container) => check_ended(container)?,
+            None => {}
         }
         let force = if verb.force { Force::Yes } else { Force::No };
         match store.delete(&id, force) {
+            Err(error) if error.kind() == ErrorKind::NotFound && container.is_none() => return Ok(()),
             // Its own monitor was quicker.
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             other => other?,

@@ -82,6 +82,14 @@ fn e3_the_memory_of_a_running_container_is_changed() {
 }
 
 #[test]
+fn what_is_not_there_is_removed_without_a_word() {
+    let case = case!();
+    let said = case.pal().args(["rm", "-f", "palisade-none"]).run().succeeded();
+    assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
+    case.pal().args(["rm", "palisade-none"]).run().failed(125);
+}
+
+#[test]
 fn e4_a_paused_container_stands_still() {
     let case = case!();
     if !group::can_make() {
