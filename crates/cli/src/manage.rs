@@ -32,14 +32,13 @@ pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
         }
         let force = if verb.force { Force::Yes } else { Force::No };
         match store.delete(&id, force) {
-            Err(error) if error.kind() == ErrorKind::NotFound && container.is_none() => return Ok(()),
             // Its own monitor was quicker.
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             other => other?,
         }
         .iter()
         .for_each(say);
-        print(&format!("{name}\n"))
+        if container.is_some() { print(&format!("{name}\n")) } else { Ok(()) }
     })
 }
 

@@ -30,9 +30,13 @@ pub(crate) fn replace(state: &mut State<'_>) -> Result<(), Failure> {
     state.opened_root()?;
     state.outside()?;
     let own = pidfd_open(gettid(), PIDFD_THREAD);
-    let (OldRoot::Separate, true, Ok(own)) = (state.old_root, root_is_on_the_bottom(), own) else {
+    let (OldRoot::Separate, true, Ok(own)) = (state.old_root, root_is_alone_on_the_bottom(), own) else {
         return pivot(state);
     };
+    // Later there is no way back. Both change nothing here and need CAP_SYS_CHROOT, which a filter may refuse besides.
+    if chroot(c"/").is_err() || setns(own.as_fd(), CLONE_NEWNS).is_err() {
+        return pivot(state);
+    }
     let tree = clone_at(state.opened_root()?, Reach::Tree)?;
     // What is mounted on a mount that goes would go from its peers as well, and the copy may be one.
     let private = Propagation { kind: Kind::Private, reach: Reach::Tree }.change();
@@ -54,18 +58,24 @@ pub(crate) fn replace(state: &mut State<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Tells whether only the bottom of the mount namespace is below the mount of `/`, and has no peers: `pivot_root(2)`
-/// refuses where it has some, `umount2(2)` would take the host's `/` along. Also no where the kernel cannot tell.
-fn root_is_on_the_bottom() -> bool {
+/// Tells whether nothing is mounted over the mount of `/`, and below it only the bottom of the mount namespace is,
+/// which has no peers: `pivot_root(2)` refuses where it has some, `umount2(2)` would take the host's `/` along. Also no
+/// where the kernel cannot tell.
+fn root_is_alone_on_the_bottom() -> bool {
+    // Upwards from the root is what lies over it.
+    let (Some(root), Some(uppermost)) = (mount_of(c"/"), mount_of(c"/..")) else { return false };
+    let below = statmount(root).and_then(|mount| statmount(mount.parent));
+    root == uppermost
+        && below.is_ok_and(|below| below.id != root && below.parent == below.id && !below.is_shared)
+}
+
+/// Gives the id of the mount that a path is on, one of those that are never used again.
+fn mount_of(path: &CStr) -> Option<u64> {
     /// `STATX_MNT_ID_UNIQUE`, Linux 6.8.
     const UNIQUE_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
-    let Ok(stat) = statx(CWD, c"/", AtFlags::empty(), UNIQUE_ID) else { return false };
-    if stat.stx_mask & UNIQUE_ID.bits() == 0 {
-        return false;
-    }
-    let below = statmount(stat.stx_mnt_id).and_then(|mount| statmount(mount.parent));
-    below.is_ok_and(|below| below.id != stat.stx_mnt_id && below.parent == below.id && !below.is_shared)
+    let stat = statx(CWD, path, AtFlags::empty(), UNIQUE_ID).ok()?;
+    (stat.stx_mask & UNIQUE_ID.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
 /// Exchanges the root and the old one, which is then detached.

@@ -12,7 +12,9 @@ use rustix::mount::{
     open_tree, unmount,
 };
 use rustix::process::{chroot, fchdir};
-use rustix::thread::{ThreadNameSpaceType, move_into_thread_name_spaces};
+use rustix::thread::{
+    CapabilitySet, ThreadNameSpaceType, capabilities, move_into_thread_name_spaces, set_capabilities,
+};
 
 use crate::container::kernel;
 use crate::sandbox::{
@@ -74,6 +76,28 @@ fn a_locked_root_is_pivoted_with_all_its_mounts() {
         assert!(fs::exists("/volume/below/file").unwrap());
         assert!(mount_at("/volume").propagation.join(" ").starts_with("shared:"));
         sandbox.perform(&mount("tmpfs", "/late", &[]));
+    });
+}
+
+/// Unmounting `/` would take away what covers it alone.
+#[test]
+fn a_covered_root_is_pivoted() {
+    isolated("enter::a_covered_root_is_pivoted", |sandbox| {
+        mount_tmpfs(Path::new("/"), MountFlags::empty());
+        sandbox.open_root();
+        assert!(!replace(sandbox));
+    });
+}
+
+/// It takes more rights than `pivot_root(2)`, and once `/` is unmounted there is no way back.
+#[test]
+fn who_may_not_chroot_pivots() {
+    isolated("enter::who_may_not_chroot_pivots", |sandbox| {
+        sandbox.open_root();
+        let mut sets = capabilities(None).unwrap();
+        sets.effective.remove(CapabilitySet::SYS_CHROOT);
+        set_capabilities(None, sets).unwrap();
+        assert!(!replace(sandbox));
     });
 }
 

@@ -176,17 +176,20 @@ fn enter_root(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, around:
 }
 
 /// Tells whether the root's mounts can be copied and the old root unmounted: in a user namespace that is locked, in a
-/// mount namespace that others are in it is theirs too, where the host's mounts stay shared it is the host's, and what
-/// is unbindable is not copied.
+/// mount namespace that others are in it is theirs too, as it is that of what a hook has left there, where the host's
+/// mounts stay shared it is the host's. What is unbindable is not copied, and what the host mounts below a volume does
+/// not arrive in a copy before that is attached.
 fn can_be_copied(spec: &Spec, around: &mounts::Around<'_>) -> bool {
-    let is_unbindable = |mount: &Mount| {
-        let mut words = mount.options.iter().map(String::as_str);
-        words.any(|word| matches!(word, "unbindable" | "runbindable"))
+    let spreads = |mount: &Mount| {
+        mount.options.iter().any(|word| {
+            Propagation::from_word(word).is_some_and(|word| word.kind != palisade_mount::Kind::Private)
+        })
     };
     *around.namespaces.get(Kind::Mount) == Source::New
         && *around.namespaces.get(Kind::User) == Source::Inherit
         && around.host != palisade_mount::Kind::Shared
-        && !spec.mounts.iter().any(is_unbindable)
+        && hooks_before_root(spec).is_empty()
+        && !spec.mounts.iter().any(spreads)
 }
 
 fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
