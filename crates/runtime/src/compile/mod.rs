@@ -69,7 +69,7 @@ pub enum Begin {
 /// How the root is entered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EnterRoot {
-    /// By `pivot_root(2)`.
+    /// As by `pivot_root(2)`: the old one is unmounted.
     Pivot,
     /// By moving its mount over `/`, for a host root that cannot be pivoted, an initramfs.
     Move,
