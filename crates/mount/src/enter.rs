@@ -1,11 +1,11 @@
 //! The ways into the root; they differ in what becomes of the old one.
 
 use std::ffi::CStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use palisade_sys::clone::{CLONE_NEWNS, setns};
 use palisade_sys::mount::{Reach as SysReach, mount_setattr, statmount};
-use rustix::fs::{AtFlags, CWD, OFlags, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, UnmountFlags, move_mount, unmount};
 use rustix::process::{PidfdFlags, chdir, chroot, fchdir, pidfd_open, pivot_root};
@@ -17,10 +17,7 @@ use crate::failure::{At, Failure, Step};
 use crate::filesystem::{attach, create, open_context};
 use crate::op::MoveRoot;
 use crate::perform::{OldRoot, Phase, State};
-use crate::root::open_host;
-
-/// Of a thread, which has namespaces of its own as soon as it leaves those of its process; Linux 6.9.
-const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(OFlags::EXCL.bits());
+use crate::root::{change_old, open_host};
 
 /// Puts a copy of the root's mounts where the mount of `/` was, which goes with all that is below it.
 ///
@@ -29,53 +26,65 @@ const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(OFlags::EXCL.bits(
 pub(crate) fn replace(state: &mut State<'_>) -> Result<(), Failure> {
     state.opened_root()?;
     state.outside()?;
-    let own = pidfd_open(gettid(), PIDFD_THREAD);
-    let (OldRoot::Separate, true, Ok(own)) = (state.old_root, root_is_alone_on_the_bottom(), own) else {
+    let own = own_namespace();
+    let (OldRoot::Separate, Some(root), Ok(own)) = (state.old_root, root_on_the_bottom(), own) else {
         return pivot(state);
     };
-    // Later there is no way back. Both change nothing here and need CAP_SYS_CHROOT, which a filter may refuse besides.
+    // Once `/` is gone there is no way back: what takes more rights than `pivot_root(2)` is tried while it is there.
+    let here = open_host(c"/")?;
     if chroot(c"/").is_err() || setns(own.as_fd(), CLONE_NEWNS).is_err() {
+        return pivot(state);
+    }
+    if mount_rooted_at(c"/") != Some(root) {
+        // This was a chroot, which setns(2) leaves.
+        fchdir(&here).at(Step::Fchdir)?;
+        chroot(c".").at(Step::Chroot)?;
         return pivot(state);
     }
     let tree = clone_at(state.opened_root()?, Reach::Tree)?;
     // What is mounted on a mount that goes would go from its peers as well, and the copy may be one.
-    let private = Propagation { kind: Kind::Private, reach: Reach::Tree }.change();
-    mount_setattr(open_host(c"/")?.as_fd(), SysReach::Tree, &private).at(Step::MountSetattr)?;
+    change_old(Propagation { kind: Kind::Private, reach: Reach::Tree }, state)?;
     // What was kept of the mounts that go is of no use any more.
     (state.null, state.empty) = (None, None);
-    let original = state.root.replace(tree);
-    match (unmount(c"/", UnmountFlags::DETACH), original) {
-        // Locked, as all mounts are that came from a namespace with more rights.
-        (Err(_), Some(original)) => {
-            attach(state.opened_root()?, original.as_fd())?;
-            pivot(state)
-        }
-        _ => {
-            // To the bottom, which has no path.
-            setns(own.as_fd(), CLONE_NEWNS).at(Step::Setns)?;
-            move_over_root(state)
-        }
+    let original = state.root.replace(tree).ok_or(Failure::new(Step::CheckOrder, Errno::BADF))?;
+    if unmount(c"/", UnmountFlags::DETACH).is_err() {
+        // It is locked, as all mounts are that came from a namespace with more rights.
+        attach(state.opened_root()?, original.as_fd())?;
+        return pivot(state);
     }
+    // To the bottom, which has no path.
+    setns(own.as_fd(), CLONE_NEWNS).at(Step::Setns)?;
+    move_over_root(state)
 }
 
-/// Tells whether nothing is mounted over the mount of `/`, and below it only the bottom of the mount namespace is,
-/// which has no peers: `pivot_root(2)` refuses where it has some, `umount2(2)` would take the host's `/` along. Also no
-/// where the kernel cannot tell.
-fn root_is_alone_on_the_bottom() -> bool {
+/// Opens the caller, by whom its mount namespace can be entered.
+fn own_namespace() -> Result<OwnedFd, Errno> {
+    /// For a thread beside the first of its process; Linux 6.9.
+    const PIDFD_THREAD: PidfdFlags = PidfdFlags::from_bits_retain(OFlags::EXCL.bits());
+
+    pidfd_open(gettid(), PidfdFlags::empty()).or_else(|_| pidfd_open(gettid(), PIDFD_THREAD))
+}
+
+/// Gives the mount of `/` where nothing is mounted over it, and below it only the bottom of the mount namespace is,
+/// which has no peers: `pivot_root(2)` refuses where it has some, `umount2(2)` would take the host's `/` along. None
+/// also where the kernel cannot tell.
+fn root_on_the_bottom() -> Option<u64> {
+    let root = mount_rooted_at(c"/")?;
     // Upwards from the root is what lies over it.
-    let (Some(root), Some(uppermost)) = (mount_of(c"/"), mount_of(c"/..")) else { return false };
-    let below = statmount(root).and_then(|mount| statmount(mount.parent));
-    root == uppermost
-        && below.is_ok_and(|below| below.id != root && below.parent == below.id && !below.is_shared)
+    let uppermost = mount_rooted_at(c"/..")?;
+    let below = statmount(root).and_then(|mount| statmount(mount.parent)).ok()?;
+    let is_bottom = below.id != root && below.parent == below.id;
+    (root == uppermost && is_bottom && !below.is_shared).then_some(root)
 }
 
-/// Gives the id of the mount that a path is on, one of those that are never used again.
-fn mount_of(path: &CStr) -> Option<u64> {
+/// Gives the id of the mount whose root a path is, one of those that are never used again.
+fn mount_rooted_at(path: &CStr) -> Option<u64> {
     /// `STATX_MNT_ID_UNIQUE`, Linux 6.8.
     const UNIQUE_ID: StatxFlags = StatxFlags::from_bits_retain(0x4000);
 
     let stat = statx(CWD, path, AtFlags::empty(), UNIQUE_ID).ok()?;
-    (stat.stx_mask & UNIQUE_ID.bits() != 0).then_some(stat.stx_mnt_id)
+    let is_root = stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    (is_root && stat.stx_mask & UNIQUE_ID.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
 /// Exchanges the root and the old one, which is then detached.

@@ -60,9 +60,9 @@ pub enum Op {
     /// Makes the root the process's root by `pivot_root(2)` and detaches the old one.
     PivotRoot,
     /// Does the same in a mount namespace that nobody else is in, by putting a copy of the root's mounts in the place
-    /// of `/`: without the look at every thread of the machine that `pivot_root(2)` takes (Linux 6.9, for
-    /// `statmount(2)` and pidfds of threads; by that call where the host's root does not allow it). Mounts that are
-    /// unbindable are not copied, and descriptors of mounts that were opened before are of no use afterwards.
+    /// of `/`: without the look at every thread of the machine that `pivot_root(2)` takes (Linux 6.8, for
+    /// `statmount(2)`; by that call where the host's root does not allow it). Mounts that are unbindable are not
+    /// copied, and descriptors of mounts that were opened before are of no use afterwards.
     ReplaceRoot,
     /// Makes the root the process's root by moving its mount over `/` and `chroot(2)`.
     MoveRoot(MoveRoot),

@@ -1,5 +1,5 @@
 //! `mount_setattr(2)` and `statmount(2)`: changes the attributes and the propagation of mounts that exist, and tells
-//! them.
+//! of them.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -6,7 +6,8 @@ use std::io::Read;
 use palisade_cgroup::device::{DevicePattern, DeviceRule, InvalidRule, Verdict};
 use palisade_cgroup::interface::{Assignment, Difference, Key, difference};
 use palisade_cgroup::{
-    Controller, DeviceChange, DeviceRules, GroupPath, Layout, Operation, Place, device_place,
+    Controller, DeviceChange, DeviceRules, Error as CgroupError, GroupPath, Layout, Operation, Place,
+    device_place,
 };
 use palisade_runtime::{Error, Result, Store};
 use rustix::io::Errno;
@@ -17,9 +18,11 @@ use super::save::{DEVICES, Saved, all};
 use crate::arguments::cgroup::Apply;
 use crate::arguments::{Format, Telling};
 use crate::flags::GroupName;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, say};
 use crate::steps::{Step, carry_out, steps};
 use crate::table;
+
+type CgroupResult<T> = std::result::Result<T, CgroupError>;
 
 const HEADER: [&str; 4] = ["GROUP", "PROPERTY", "NOW", "NEW"];
 
@@ -44,13 +47,13 @@ pub(crate) fn apply(verb: &Apply, store: &Store) -> Result<u8> {
         let path = group.path(&layout, store)?;
         plan.add(&layout, &group, &path, properties, store)?;
     }
-    let all = plan.steps(layout);
+    let (rows, all) = steps_of(plan, layout);
     let tell = || match verb.telling.format {
-        Format::Json => print_json(&plan.rows),
-        Format::Table => print(&difference_told(&plan.rows, verb.telling)),
+        Format::Json => print_json(&rows),
+        Format::Table => print(&difference_told(&rows, verb.telling)),
     };
     if !verb.telling.dry_run {
-        // What is not done after all has changed nothing.
+        // Told once it is done: a refusal takes all of it back.
         carry_out(&all, verb.telling.of_steps())?;
         return tell().map(|()| 0);
     }
@@ -175,17 +178,6 @@ impl Plan {
         Ok(())
     }
 
-    /// Gives the steps: groups, their properties, their devices.
-    fn steps(&mut self, layout: Layout) -> Vec<Box<dyn Step>> {
-        let mut all = steps(std::mem::take(&mut self.new));
-        let groups = std::mem::take(&mut self.settings);
-        if !groups.is_empty() {
-            all.push(Box::new(Settings { layout, groups, done: RefCell::default() }));
-        }
-        all.extend(steps(std::mem::take(&mut self.devices)));
-        all
-    }
-
     /// Makes what is missing of a group, and enables what its properties need.
     fn make(&mut self, places: &[Place], controllers: &[Controller]) -> Result<()> {
         match Operation::create(places, controllers) {
@@ -200,8 +192,19 @@ impl Plan {
     }
 }
 
+/// The steps: groups, their properties, their devices.
+fn steps_of(plan: Plan, layout: Layout) -> (Vec<Row>, Vec<Box<dyn Step>>) {
+    let Plan { rows, new, settings: groups, devices } = plan;
+    let mut all = steps(new);
+    if !groups.is_empty() {
+        all.push(Box::new(Settings { layout, groups, done: RefCell::default() }));
+    }
+    all.extend(steps(devices));
+    (rows, all)
+}
+
 /// Properties of groups, looked at when these are there. Some have to fit those of the group above: CPUs are taken away
-/// from below and given from above, and the kernel refuses what comes too early.
+/// from below and given from above, and the kernel refuses what comes too early. A dry run has the order of the file.
 struct Settings {
     layout: Layout,
     groups: Vec<(GroupPath, Vec<Assignment>)>,
@@ -209,23 +212,32 @@ struct Settings {
 }
 
 impl Settings {
-    fn plan(
-        &self,
-        group: &(GroupPath, Vec<Assignment>),
-    ) -> std::result::Result<Vec<Operation>, palisade_cgroup::Error> {
+    fn plan(&self, group: &(GroupPath, Vec<Assignment>)) -> CgroupResult<Vec<Operation>> {
         Operation::set(&self.layout, &group.0, &group.1)
     }
 
-    /// Sets what is asked for of one group, or nothing.
-    fn set(&self, group: &(GroupPath, Vec<Assignment>)) -> std::result::Result<(), palisade_cgroup::Error> {
-        let operations = self.plan(group)?;
-        for (index, operation) in operations.iter().enumerate() {
-            if let Err(error) = operation.perform() {
-                operations[..index].iter().rev().try_for_each(Operation::undo)?;
-                return Err(error);
+    fn set(&self, group: &(GroupPath, Vec<Assignment>)) -> CgroupResult<()> {
+        for operation in self.plan(group)? {
+            operation.perform()?;
+            self.done.borrow_mut().push(operation);
+        }
+        Ok(())
+    }
+
+    /// Sets one group after the other, then again those that were refused for as long as that gets somewhere.
+    fn set_all(&self) -> CgroupResult<()> {
+        let mut rest: Vec<_> = self.groups.iter().collect();
+        while !rest.is_empty() {
+            let before = rest.len();
+            let mut errors = Vec::new();
+            rest.retain(|group| self.set(group).map_err(|error| errors.push(error)).is_err());
+            if rest.len() == before {
+                // What comes too early is busy; anything else is what is wrong.
+                let is_own = |error: &CgroupError| error.errno() != Some(Errno::BUSY);
+                let told = errors.iter().position(is_own).unwrap_or(0);
+                return Err(errors.swap_remove(told));
             }
         }
-        self.done.borrow_mut().extend(operations);
         Ok(())
     }
 }
@@ -246,29 +258,16 @@ impl Step for Settings {
         planned.flatten().collect()
     }
 
-    /// Sets one group after the other, then again those that were refused for as long as that gets somewhere.
     fn perform(&self) -> Result<()> {
-        let mut rest: Vec<_> = self.groups.iter().collect();
-        while !rest.is_empty() {
-            let before = rest.len();
-            let mut first_error = None;
-            rest.retain(|group| match self.set(group) {
-                Ok(()) => false,
-                Err(error) => {
-                    first_error.get_or_insert(error);
-                    true
-                }
-            });
-            if let (true, Some(error)) = (rest.len() == before, first_error) {
-                self.undo()?;
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        self.set_all().map_err(|error| {
+            self.undo().err().iter().for_each(say);
+            error.into()
+        })
     }
 
     fn undo(&self) -> Result<()> {
-        Ok(self.done.take().iter().rev().try_for_each(Operation::undo)?)
+        let undone: Vec<_> = self.done.take().iter().rev().map(Operation::undo).collect();
+        Ok(undone.into_iter().collect::<CgroupResult<()>>()?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `attach`: moves processes or threads into a group.
 
-use palisade_cgroup::{Granularity, Layout, Operation, Place, Version};
+use palisade_cgroup::{Granularity, Group, Layout, Operation, Place, Version};
 use palisade_runtime::{Error, Result, Store};
 use rustix::io::Errno;
 
@@ -12,6 +12,8 @@ const LEAF: &str = "leaf";
 
 pub(crate) fn attach(verb: &Attach, store: &Store) -> Result<u8> {
     let layout = Layout::detect()?;
+    // Without it a dry run would print what cannot work.
+    Group::open(&layout, &verb.group.path(&layout, store)?)?;
     let mut places = verb.group.places(&layout, &verb.hierarchies.controllers, store)?;
     let mut operations = Vec::new();
     if verb.make_leaf {

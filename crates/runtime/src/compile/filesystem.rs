@@ -165,7 +165,7 @@ fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
 
 fn enter_root(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, around: &mounts::Around<'_>) {
     let op = match request.enter_root {
-        EnterRoot::Pivot if can_be_copied(spec, around) => Op::ReplaceRoot,
+        EnterRoot::Pivot if can_replace(spec, around) => Op::ReplaceRoot,
         EnterRoot::Pivot => Op::PivotRoot,
         EnterRoot::Move => {
             let cover = ["/proc", "/sys"].into_iter().filter_map(|path| HostPath::new(path).ok()).collect();
@@ -175,21 +175,20 @@ fn enter_root(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, around:
     push(draft, "/root", op);
 }
 
-/// Tells whether the root's mounts can be copied and the old root unmounted: in a user namespace that is locked, in a
-/// mount namespace that others are in it is theirs too, as it is that of what a hook has left there, where the host's
-/// mounts stay shared it is the host's. What is unbindable is not copied, and what the host mounts below a volume does
-/// not arrive in a copy before that is attached.
-fn can_be_copied(spec: &Spec, around: &mounts::Around<'_>) -> bool {
-    let spreads = |mount: &Mount| {
-        mount.options.iter().any(|word| {
-            Propagation::from_word(word).is_some_and(|word| word.kind != palisade_mount::Kind::Private)
-        })
+/// Tells whether a copy of the root's mounts can take the place of the old root.
+fn can_replace(spec: &Spec, around: &mounts::Around<'_>) -> bool {
+    let has_own = *around.namespaces.get(Kind::Mount) == Source::New;
+    // There all mounts that came with it are locked.
+    let has_user = *around.namespaces.get(Kind::User) != Source::Inherit;
+    // What a hook leaves in the namespace would stay in the old root.
+    let has_hooks = !hooks_before_root(spec).is_empty();
+    // What is unbindable is not copied, and what the host mounts below a volume in that moment does not arrive.
+    let spreads = |word: &String| {
+        Propagation::from_word(word).is_some_and(|word| word.kind != palisade_mount::Kind::Private)
     };
-    *around.namespaces.get(Kind::Mount) == Source::New
-        && *around.namespaces.get(Kind::User) == Source::Inherit
-        && around.host != palisade_mount::Kind::Shared
-        && hooks_before_root(spec).is_empty()
-        && !spec.mounts.iter().any(spreads)
+    let of_root = std::iter::once(&spec.linux.rootfs_propagation);
+    let mut words = spec.mounts.iter().flat_map(|mount| &mount.options).chain(of_root);
+    has_own && !has_user && !has_hooks && !words.any(spreads)
 }
 
 fn plan_terminal(draft: &mut Draft<'_>, spec: &Spec) {
@@ -221,7 +220,7 @@ fn protect(draft: &mut Draft<'_>, spec: &Spec, label: Option<&Parameter>) {
     }
 }
 
-/// Makes it while that can be done; init, which looks for it last, would only find that it cannot.
+/// Makes it before the root becomes read-only; later it is too late.
 fn make_working_directory(draft: &mut Draft<'_>, spec: &Spec) {
     let directory = spec.process.as_ref().map(|process| process.cwd.as_str());
     if let Some(path) = directory.filter(|path| path.starts_with('/') && path.len() > 1)

@@ -23,6 +23,8 @@ fn e7_bad_words_are_refused_in_one_line() {
         (vec!["procs", &name], "ENOENT (no such file or directory) (there is no such group)"),
         (vec!["rm", &name], "ENOENT (there is no such group)"),
         (vec!["exec", &name, "--", "true"], "ENOENT (there is no such group)"),
+        (vec!["set", "--dry-run", &name, "pids.max=1"], "ENOENT (there is no such group)"),
+        (vec!["attach", "--dry-run", &name, "1"], "ENOENT (there is no such group)"),
         (vec!["freeze", &name], "ENOENT"),
         (vec!["kill", &name], "ENOENT"),
         (vec!["kill", "/"], "every process of the machine"),
