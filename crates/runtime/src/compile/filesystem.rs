@@ -46,6 +46,7 @@ pub(super) fn plan(
         draft.warnings.push("/linux/devices: not made, because /dev is bound from elsewhere".to_owned());
     }
     make_dev_read_only(draft, spec);
+    make_working_directory(draft, spec);
     if !hooks_before_root(spec).is_empty() {
         draft.init("/hooks", InitOp::Announce { point: Point::Hooks });
         draft.init("/hooks", InitOp::Await { point: Point::Hooks });
@@ -215,13 +216,15 @@ fn protect(draft: &mut Draft<'_>, spec: &Spec, label: Option<&Parameter>) {
         }
     }
     if spec.root.as_ref().is_some_and(|root| root.read_only) {
-        make_working_directory(draft, spec);
         push(draft, "/root/readonly", Op::RootReadOnly);
     }
 }
 
-/// Makes it before the root becomes read-only; later it is too late.
+/// Makes it where the root becomes read-only, after which it is too late.
 fn make_working_directory(draft: &mut Draft<'_>, spec: &Spec) {
+    if !spec.root.as_ref().is_some_and(|root| root.read_only) {
+        return;
+    }
     let directory = spec.process.as_ref().map(|process| process.cwd.as_str());
     if let Some(path) = directory.filter(|path| path.starts_with('/') && path.len() > 1)
         && let Ok(path) = RootPath::new(path)
