@@ -451,16 +451,17 @@ fn what_is_narrowed_is_narrowed_from_below() {
     }
     let file = case.scratch().join("narrow.toml");
     let text = |cpus: &str| {
-        groups.map(|group| format!("[groups.\"/{group}\"]\ncpuset-cpus = \"{cpus}\"\n")).concat()
+        ["/x", "/x/below"].map(|group| format!("[groups.\"{group}\"]\ncpuset-cpus = \"{cpus}\"\n")).concat()
     };
+    let apply = || ground.pal("apply").arg(&file).args(["--to", ground.name()]).run();
     for wanted in ["0", "0-1"] {
         std::fs::write(&file, text(wanted)).expect("write a file");
-        let said = ground.pal("apply").arg(&file).run().succeeded();
+        let said = apply().succeeded();
         assert_eq!(said.stdout.matches("cpuset-cpus").count(), 2, "{said}");
         is(wanted);
     }
     std::fs::write(&file, text("0") + "cpuset-mems = \"777\"\n").expect("write a file");
-    let said = ground.pal("apply").arg(&file).run().failed(125);
+    let said = apply().failed(125);
     assert_eq!((said.stdout.as_str(), said.stderr.lines().count()), ("", 1), "{said}");
     assert!(said.stderr.contains("cpuset.mems"), "{said}");
     is("0-1");
