@@ -12,8 +12,6 @@ const LEAF: &str = "leaf";
 
 pub(crate) fn attach(verb: &Attach, store: &Store) -> Result<u8> {
     let layout = Layout::detect()?;
-    // Without it a dry run would print what cannot work.
-    Group::open(&layout, &verb.group.path(&layout, store)?)?;
     let mut places = verb.group.places(&layout, &verb.hierarchies.controllers, store)?;
     let mut operations = Vec::new();
     if verb.make_leaf {
@@ -27,6 +25,8 @@ pub(crate) fn attach(verb: &Attach, store: &Store) -> Result<u8> {
                 .hint("on v1 any group may hold processes"));
         }
     }
+    // Without it a dry run would print what cannot work.
+    Group::open(&layout, &verb.group.path(&layout, store)?)?;
     let granularity = if verb.thread { Granularity::Thread } else { Granularity::Process };
     for process in &verb.processes {
         let pid = process.pid(store)?;
