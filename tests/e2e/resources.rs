@@ -166,9 +166,7 @@ impl<'a> Disk<'a> {
 
     /// Major and minor number.
     fn numbers(&self) -> (u32, u32) {
-        let text = fs::read_to_string(format!("/sys/block/{}/dev", self.name())).expect("a device");
-        let (major, minor) = text.trim_end().split_once(':').expect("two numbers");
-        (major.parse().expect("a number"), minor.parse().expect("a number"))
+        device_numbers(Path::new(&format!("/sys/block/{}/dev", self.name())))
     }
 
     /// The file by which the disk's scheduler is chosen.
@@ -182,6 +180,13 @@ impl Drop for Disk<'_> {
         let busybox = self.case.program(palisade_tests::bundle::busybox());
         busybox.args(["losetup", "-d"]).arg(&self.node).run().succeeded();
     }
+}
+
+/// Reads major and minor number of a device from its file `dev` in /sys.
+fn device_numbers(file: &Path) -> (u32, u32) {
+    let text = fs::read_to_string(file).expect("a device");
+    let (major, minor) = text.trim_end().split_once(':').expect("two numbers");
+    (major.parse().expect("a number"), minor.parse().expect("a number"))
 }
 
 /// The lines of a file that begin with a device's numbers, without these.
@@ -453,7 +458,7 @@ fn packets_have_a_class_and_a_priority() {
     assert!(line.contains("/linux/resources/network/priorities") && line.contains("nosuch0"), "{line}");
 }
 
-/// No kernel that the tests run on has such a device; what it says of one that is not there shows where the limit goes.
+/// A limit for a device that is not there: what the kernel says of it shows where the limit goes.
 #[test]
 fn limits_of_rdma_devices_go_to_the_kernel() {
     let case = case!();
@@ -473,4 +478,79 @@ fn limits_of_rdma_devices_go_to_the_kernel() {
     } else {
         assert!(line.starts_with("config.json: ") && line.contains("rdma controller"), "{line}");
     }
+}
+
+/// A device for RDMA that is made of a network card which leads nowhere.
+struct Rdma<'a> {
+    case: &'a Case,
+    card: String,
+    name: String,
+}
+
+impl<'a> Rdma<'a> {
+    fn make(case: &'a Case) -> Self {
+        let this = Self { case, card: case.unused("card"), name: case.unused("rxe") };
+        case.program("/bin/ip").args(["link", "add", &this.card, "type", "dummy"]).run().succeeded();
+        let make = ["link", "add", &this.name, "type", "rxe", "netdev", &this.card];
+        case.program("/bin/rdma").args(make).run().succeeded();
+        this
+    }
+
+    /// Major and minor number of the file by which programs reach it.
+    fn numbers(&self) -> (u32, u32) {
+        let class = fs::read_dir("/sys/class/infiniband_verbs").expect("read the class").flatten();
+        let is_own = |path: &PathBuf| {
+            fs::read_to_string(path.join("ibdev")).is_ok_and(|name| name.trim_end() == self.name)
+        };
+        let own = class.map(|entry| entry.path()).find(is_own).expect("the device has a file");
+        device_numbers(&own.join("dev"))
+    }
+}
+
+impl Drop for Rdma<'_> {
+    fn drop(&mut self) {
+        self.case.program("/bin/rdma").args(["link", "delete", &self.name]).run().succeeded();
+        self.case.program("/bin/ip").args(["link", "delete", &self.card]).run().succeeded();
+    }
+}
+
+/// A program that asks a device for a context holds a handle of it.
+#[test]
+fn handles_of_an_rdma_device_are_limited() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "an ordinary user makes no device");
+    }
+    if !Path::new("/sys/module/rdma_rxe").exists() {
+        skip!(case, "the kernel has not loaded rdma_rxe, which makes such a device");
+    }
+    let device = Rdma::make(&case);
+    let (major, minor) = device.numbers();
+    let bundle = Bundle::script(&case, "sleep 1000").with(|config| {
+        config["linux"]["devices"] =
+            json!([{ "path": "/dev/uverbs", "type": "c", "major": major, "minor": minor }]);
+    });
+    // struct ib_uverbs_cmd_hdr and struct ib_uverbs_get_context of rdma/ib_user_verbs.h. The answer goes to the last page
+    // of the stack, whose place is known where nothing is placed at random.
+    let request = [0u32, 4 | 2 << 16, 0xffff_e800, 0x7fff].map(u32::to_le_bytes).concat();
+    fs::write(bundle.rootfs().join("request"), request).expect("write the request");
+    let limited = |handles: u32, answer: &str| {
+        let bundle = bundle.variant(&case, |config| {
+            config["linux"]["resources"] = json!({
+                "devices": [{ "allow": true, "type": "c", "major": major, "minor": minor, "access": "rw" }],
+                "rdma": { &device.name: { "hcaHandles": handles, "hcaObjects": 10_000 } },
+            });
+        });
+        let container = Container::start(&case, &bundle);
+        let said = container.shell("linux64 -R dd if=/request of=/dev/uverbs bs=16 2>&1; true");
+        assert!(said.contains(answer), "{handles}: {said}");
+        let limits = group::read(container.pid(), "rdma", "rdma.max").expect("the rdma controller");
+        let line = format!("{} hca_handle={handles} hca_object=10000", device.name);
+        assert!(limits.lines().any(|limit| limit.trim_end() == line), "{limits}");
+        container
+    };
+    let containers = [limited(1, "1+0 records out"), limited(0, "Resource temporarily unavailable")];
+    // A kernel that forgets a device after a group which had a limit of it (6.1) writes to what the group's memory was.
+    drop(device);
+    containers.into_iter().for_each(Container::remove);
 }

@@ -46,6 +46,8 @@ pub(crate) enum Need {
     SystemdDisk,
     /// nft, by which packets of a group are counted.
     Nftables,
+    /// rdma, which makes a device for RDMA of a network card.
+    Rdma,
 }
 
 /// Where Debian's busybox-static puts its one file.
@@ -73,6 +75,7 @@ impl Need {
             Self::Criu => in_path("criu").is_some(),
             Self::PolicyCompiler => in_path("checkpolicy").is_some(),
             Self::Nftables => in_path("nft").is_some(),
+            Self::Rdma => in_path("rdma").is_some(),
             Self::Bootstrap => in_path("mmdebstrap").is_some(),
             Self::FileSystems => in_path("mke2fs").is_some(),
             Self::SystemdDisk => disk::find(workspace).is_some(),
@@ -94,6 +97,7 @@ impl Need {
             Self::Criu => "criu",
             Self::PolicyCompiler => "checkpolicy",
             Self::Nftables => "nft",
+            Self::Rdma => "rdma",
             Self::Bootstrap => "mmdebstrap",
             Self::FileSystems => "mke2fs",
             Self::SystemdDisk => "the machine's disk with systemd",
@@ -127,6 +131,7 @@ impl Need {
             Self::Qemu => &["qemu-system-x86"],
             Self::Criu => &["criu"],
             Self::Nftables => &["nftables"],
+            Self::Rdma => &["iproute2"],
         }
     }
 }

@@ -81,9 +81,15 @@ impl Tier {
                 Need::Docker,
                 Need::Images,
             ],
-            Self::VmV2 | Self::VmV1 => {
-                &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::Nftables]
-            }
+            Self::VmV2 | Self::VmV1 => &[
+                Need::Qemu,
+                Need::Kernel,
+                Need::Busybox,
+                Need::IdMaps,
+                Need::Criu,
+                Need::Nftables,
+                Need::Rdma,
+            ],
             Self::VmHybrid => &[
                 Need::Qemu,
                 Need::Kernel,
@@ -91,6 +97,7 @@ impl Tier {
                 Need::IdMaps,
                 Need::Criu,
                 Need::Nftables,
+                Need::Rdma,
                 Need::PolicyCompiler,
             ],
             Self::VmSystemd => &[
@@ -100,6 +107,7 @@ impl Tier {
                 Need::IdMaps,
                 Need::Criu,
                 Need::Nftables,
+                Need::Rdma,
                 Need::Bootstrap,
                 Need::FileSystems,
                 Need::SystemdDisk,

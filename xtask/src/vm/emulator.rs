@@ -39,7 +39,7 @@ pub(super) fn command(files: &Files, tier: Tier, errand: Errand) -> Command {
     command.arg("-kernel").arg(&files.kernel).arg("-initrd").arg(&files.initrd);
     command.arg("-serial").arg(format!("file:{}", files.console.display()));
     if let Some(disk) = &files.disk {
-        // NVMe, because Debian's kernel has that driver in it.
+        // NVMe, whose driver needs no other one for the bus.
         let drive = format!("file={},if=none,id=disk,format=raw,snapshot=on", disk.display());
         command.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=disk"]);
     } else {

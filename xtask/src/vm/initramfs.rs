@@ -55,7 +55,9 @@ pub(super) fn build(
         tree.file(&format!("palisade/libraries/{}", library.label), 0o755, &needed_file(&library.path)?)?;
     }
     tree.file("palisade/arguments", 0o644, arguments.join("\n").as_bytes())?;
-    for (index, path) in module::load_order(&kernel.modules, module::WANTED)?.iter().enumerate() {
+    let disk = if tier == Tier::VmSystemd { module::DISK } else { &[] };
+    let wanted = [module::WANTED, disk].concat();
+    for (index, path) in module::load_order(&kernel.modules, &wanted)?.iter().enumerate() {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         tree.file(&format!("palisade/modules/{index:02}-{name}"), 0o644, &needed_file(path)?)?;
     }
@@ -72,7 +74,7 @@ pub(super) fn build(
     }
     // A machine of this kind may run a kernel that criu cannot do with; that one can.
     // It packs each tmpfs with options of GNU's tar.
-    for name in ["criu", "tar", "nft"] {
+    for name in ["criu", "tar", "nft", "rdma"] {
         tree.dynamic_program(&needed_program(name)?, 0o755)?;
     }
     tree.archive.finish()

@@ -1,4 +1,4 @@
-//! Debian's cloud kernel: fetched by version, unpacked below target/, never installed.
+//! Debian's kernel: fetched by version, unpacked below target/, never installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,9 @@ use crate::interrupt::Interrupt;
 use crate::need::apt_get;
 use crate::workspace::Workspace;
 
-/// The package that always depends on the newest versioned one.
-pub(crate) const PACKAGE: &str = "linux-image-cloud-amd64";
+/// The package that always depends on the newest versioned one. The kernel for clouds, a third as large, has no device for
+/// RDMA, not even in software.
+pub(crate) const PACKAGE: &str = "linux-image-amd64";
 
 /// A kernel and its modules.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(crate) struct Kernel {
 
 /// Finds the kernel that was fetched before.
 pub(crate) fn find(workspace: &Workspace) -> Option<Kernel> {
-    let unpacked = directory(workspace).join("kernel");
+    let unpacked = directory(workspace).join(PACKAGE);
     let boot = fs::read_dir(unpacked.join("boot")).ok()?;
     let names = boot.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let version = names.filter_map(|name| name.strip_prefix("vmlinuz-").map(str::to_owned)).max()?;
@@ -59,7 +60,7 @@ pub(crate) fn fetch(workspace: &Workspace, interrupt: &Interrupt) -> Result<()> 
     succeed(unpack, interrupt)?;
     remove(&fetched)?;
     // Only a whole kernel gets the name that `find` looks for.
-    let whole = directory.join("kernel");
+    let whole = directory.join(PACKAGE);
     remove(&whole)?;
     fs::rename(&half, &whole).with_context(|| format!("rename {} to {}", half.display(), whole.display()))
 }

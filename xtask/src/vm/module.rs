@@ -8,6 +8,9 @@ use anyhow::{Context, Result, bail};
 
 /// The modules whose features containers use; what they depend on comes by itself.
 pub(super) const WANTED: &[&str] = &[
+    // Checksums that others ask for by another name, which tells no file.
+    "crc32c_generic",
+    "crc32_generic",
     "overlay",
     "loop",
     "veth",
@@ -22,7 +25,12 @@ pub(super) const WANTED: &[&str] = &[
     "udp_diag",
     "af_packet_diag",
     "netlink_diag",
+    // A device for RDMA that is made of any network card.
+    "rdma_rxe",
 ];
+
+/// The drivers of the disk that systemd is on, and of its file system.
+pub(super) const DISK: &[&str] = &["nvme", "ext4"];
 
 /// Modules that a test loads and unloads itself: the others are to see the machine without them.
 pub(super) const SPARE: &[&str] = &["bfq", "virtio_pci", "virtio_net"];

@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use rustix::mount::{MountFlags, mount, mount_move};
@@ -13,7 +15,7 @@ use crate::port::Port;
 use crate::root::{NEW_ROOT, move_entries};
 use crate::trial::{TESTER, verdict};
 
-/// The disk; Debian's kernel has the drivers for it and for its file system in it.
+/// The disk. Its driver looks for it beside all others.
 const DISK: &str = "/dev/nvme0n1";
 
 /// Where the programs go: systemd leaves a `/run` that is mounted as it is.
@@ -92,6 +94,7 @@ const SUBJECTS: &[&str] = &[
 /// Makes systemd of this process, which is the first.
 pub(crate) fn hand_over() -> Result<()> {
     mount("devtmpfs", "/dev", "devtmpfs", MountFlags::NOSUID, None).context("mount devtmpfs on /dev")?;
+    await_disk()?;
     mount(DISK, NEW_ROOT, "ext4", MountFlags::empty(), None)
         .with_context(|| format!("mount {DISK} on {NEW_ROOT}"))?;
     let run = format!("{NEW_ROOT}/run");
@@ -107,6 +110,17 @@ pub(crate) fn hand_over() -> Result<()> {
     rustix::process::chroot(".").context("chroot to the disk")?;
     let error = Command::new("/sbin/init").env_clear().exec();
     Err(error).context("execute /sbin/init")
+}
+
+fn await_disk() -> Result<()> {
+    let begin = Instant::now();
+    while !Path::new(DISK).exists() {
+        if begin.elapsed() > Duration::from_secs(60) {
+            bail!("{DISK} has not come within a minute");
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 fn furnish(root: &Path) -> Result<()> {
