@@ -142,6 +142,23 @@ fn an_update_is_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_limit_that_the_kernel_has_given_up_is_left_out_with_a_word() {
+    let case = case!();
+    if !group::can_make() {
+        skip!(case, "no cgroup");
+    }
+    if group::has_unified("memory") {
+        skip!(case, "on v2 it is refused, which another test says");
+    }
+    let container = sleeper(&case, json!({ "pids": { "limit": 20 } }));
+    let said =
+        container.verb("update").args(["--kernel-memory", "1m", "--pids-limit", "21"]).run().succeeded();
+    assert!(said.stderr.contains("/linux/resources/memory/kernel: left out"), "{said}");
+    assert_eq!(group::read(container.pid(), "pids", "pids.max").as_deref(), Some("21"));
+    container.remove();
+}
+
+#[test]
 fn what_only_the_other_version_has_is_refused_by_name() {
     let case = case!();
     if !group::can_make() {

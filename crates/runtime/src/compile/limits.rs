@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use palisade_cgroup::limits as model;
-use palisade_cgroup::{Knob, Limit, Limits, Refusal};
+use palisade_cgroup::{Controller, Knob, Limit, Limits, Refusal, Version};
 use palisade_oci::{self as oci, Spec};
 
 use super::{Draft, devices};
@@ -15,6 +15,7 @@ pub(super) fn read(draft: &mut Draft<'_>, spec: &Spec) -> Limits {
     let mut limits = Limits::default();
     let resources = &spec.linux.resources;
     limits.memory = read_memory(draft, &resources.memory);
+    drop_kernel_memory(draft, &mut limits.memory);
     limits.cpu = read_cpu(draft, &resources.cpu);
     let some = |list: &String| (!list.is_empty()).then(|| list.clone());
     limits.cpuset = model::Cpuset { cpus: some(&resources.cpu.cpus), mems: some(&resources.cpu.mems) };
@@ -82,6 +83,17 @@ fn read_memory(draft: &mut Draft<'_>, memory: &oci::Memory) -> model::Memory {
         oom_killer: memory.disable_oom_killer.filter(|disable| *disable).map(|_| model::OomKiller::Off),
         hierarchical: memory.use_hierarchy,
         spare_usage: memory.check_before_update.unwrap_or(false),
+    }
+}
+
+/// Leaves out v1's limit of the kernel's own memory where the kernel would take the number and limit nothing by it.
+fn drop_kernel_memory(draft: &mut Draft<'_>, memory: &mut model::Memory) {
+    const WITHOUT_IT: (u32, u32) = (5, 16);
+    let home = draft.host.cgroups.hierarchy(Controller::Memory);
+    let is_v1 = home.is_some_and(|hierarchy| hierarchy.version == Version::V1);
+    if is_v1 && draft.host.kernel >= WITHOUT_IT && memory.kernel.take().is_some() {
+        let why = "left out: since Linux 5.16 the kernel does not limit its own memory apart";
+        draft.warnings.push(format!("{POINTER}/memory/kernel: {why}"));
     }
 }
 

@@ -51,7 +51,7 @@ pub(crate) struct Update {
     /// Memory and swap together; -1 is no limit
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(crate) memory_swap: Option<i64>,
-    /// Memory of the kernel's own; cgroup v1 before Linux 5.16
+    /// Memory of the kernel's own; cgroup v1 before Linux 5.16, left out with a warning after it
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(crate) kernel_memory: Option<i64>,
     /// TCP buffers; cgroup v1
