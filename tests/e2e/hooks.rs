@@ -103,6 +103,36 @@ fn hooks_run_in_their_order_and_place_and_are_told_the_state() {
     }
 }
 
+/// On the host that of the runtime, inside that of the container, as with runc and crun; a list without entries is empty.
+#[test]
+fn a_hook_without_an_environment_has_that_of_its_place() {
+    let case = case!();
+    let report = case.scratch().join("report");
+    fs::create_dir(&report).expect("create a directory");
+    let bundle = Bundle::script(&case, "true");
+    fs::create_dir(bundle.rootfs().join("report")).expect("create a directory");
+    let bundle = bundle.with(|config| {
+        let bind = json!({ "destination": "/report", "type": "bind", "source": report, "options": ["bind"] });
+        config["mounts"].as_array_mut().expect("a list").push(bind);
+        config["process"]["env"] = json!(["WHOSE=container", "PATH=/bin"]);
+        for kind in KINDS {
+            let place = if kind == "startContainer" { PathBuf::from("/report") } else { report.clone() };
+            let script = format!("echo $WHOSE >> {}/{kind}", place.display());
+            let hook = json!({ "path": "/bin/busybox", "args": ["sh", "-c", script] });
+            let mut with_none = hook.clone();
+            with_none["env"] = json!([]);
+            config["hooks"][kind] = json!([hook, with_none]);
+        }
+    });
+    let call = case.palisade().env("WHOSE", "runtime").args(["run", "--bundle"]);
+    call.arg(bundle.path()).arg(case.unused_id()).run().succeeded();
+    for kind in KINDS {
+        let inside = matches!(kind, "createContainer" | "startContainer");
+        let whose = if inside { "container" } else { "runtime" };
+        assert_eq!(read(&report, kind), format!("{whose}\n\n"), "{kind}");
+    }
+}
+
 #[test]
 fn run_runs_the_same_hooks() {
     let case = case!();

@@ -86,8 +86,8 @@ records! {
         filled path: String = "path",
         /// Its arguments, the first being its own name.
         optional args: Vec<String> = "args",
-        /// Its environment.
-        optional env: Vec<String> = "env",
+        /// Its environment; where absent, that of whoever runs it.
+        optional env: Option<Vec<String>> = "env",
         /// The seconds after which it is killed.
         optional timeout: Option<i64> = "timeout",
     }

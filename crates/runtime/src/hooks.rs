@@ -17,7 +17,7 @@ use crate::compile::{self, Violations};
 use crate::error::{During, Error, Result};
 use crate::execute::{Process, Surroundings, execute, heed};
 use crate::host::Host;
-use crate::plan::HookKind;
+use crate::plan::{HookKind, Plan, Text};
 
 /// The annotations of crun that name files for what hooks print.
 pub(crate) const STDOUT: &str = "run.oci.hooks.stdout";
@@ -62,7 +62,10 @@ pub(crate) fn run(
         _ => None,
     };
     let state = seen.as_ref().unwrap_or(state);
-    hooks.into_iter().try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, target, signals))
+    let inherited = if inside { environment_of(spec) } else { own_environment() };
+    hooks
+        .into_iter()
+        .try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, target, signals))
 }
 
 /// Runs the poststop hooks, each whatever becomes of the others, and gives what went wrong: the container is gone
@@ -70,9 +73,27 @@ pub(crate) fn run(
 pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<String> {
     let kind = HookKind::Poststop;
     let hooks = of_kind(spec, kind).iter().enumerate();
-    let failures =
-        hooks.filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, None, None).err());
+    let inherited = own_environment();
+    let failures = hooks
+        .filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, None, None).err());
     failures.map(|error| error.to_string()).collect()
+}
+
+/// The environment of hooks on the host that name none: the specification is silent, and runc and crun give them their
+/// own.
+fn own_environment() -> Vec<Text> {
+    let variables = std::env::vars_os().map(|(mut name, value)| {
+        name.push("=");
+        name.push(value);
+        name
+    });
+    variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect()
+}
+
+/// That of hooks inside: the container's.
+fn environment_of(spec: &Spec) -> Vec<Text> {
+    let variables = spec.process.iter().flat_map(|process| &process.env);
+    variables.filter_map(|variable| Text::new(variable.as_bytes()).ok()).collect()
 }
 
 /// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.
@@ -87,12 +108,15 @@ fn run_one(
     host: &Host,
     (kind, index, hook): (HookKind, usize, &Hook),
     state: &State,
+    inherited: &[Text],
     container: Option<(&Process, Kinds)>,
     signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
     let text = serde_json::to_vec(state).map_err(|error| Error::new(format!("write the state: {error}")))?;
     let outputs = Outputs::open(&state.annotations)?;
-    execute_one(host, hook, &text, container, &outputs, signals)
+    let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
+    let plan = compile::hook(host, hook, inherited, target).map_err(Violations::without_file);
+    plan.and_then(|plan| execute_one(&plan, hook.timeout, &text, &outputs, signals))
         .map_err(|error| error.context(format_args!("/hooks/{}/{index} {}", kind.name(), hook.path)))
 }
 
@@ -123,15 +147,12 @@ fn append(annotation: &str, path: &str) -> Result<OwnedFd> {
 }
 
 fn execute_one(
-    host: &Host,
-    hook: &Hook,
+    plan: &Plan,
+    timeout: Option<i64>,
     state: &[u8],
-    container: Option<(&Process, Kinds)>,
     outputs: &Outputs,
     signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
-    let target = container.map(|(process, kinds)| (process.pid.as_raw_nonzero().get(), kinds));
-    let plan = compile::hook(host, hook, target).map_err(Violations::without_file)?;
     let stdin = state_file(state)?;
     let stderr = match &outputs.stderr {
         Some(file) => file.as_fd(),
@@ -148,8 +169,8 @@ fn execute_one(
         group: None,
         stdio: Some(stdio),
     };
-    let started = execute(&plan, surroundings)?;
-    let timeout = hook.timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
+    let started = execute(plan, surroundings)?;
+    let timeout = timeout.and_then(|seconds| u64::try_from(seconds).ok()).map(Duration::from_secs);
     wait(&started.process, timeout, signals)
 }
 

@@ -26,7 +26,7 @@ pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
 struct Program {
     path: Option<Text>,
     arguments: Vec<Text>,
-    environment: Vec<Text>,
+    environment: Option<Vec<Text>>,
 }
 
 /// Reads a hook; `pointer` is in front of the names of its fields.
@@ -43,20 +43,28 @@ fn read(draft: &mut Draft<'_>, pointer: &str, hook: &Hook) -> Program {
         let pointer = format!("{pointer}{name}");
         list.iter().filter_map(|entry| draft.text(&pointer, entry)).collect()
     };
-    let (arguments, environment) = (texts("args", arguments), texts("env", &hook.env));
+    let arguments = texts("args", arguments);
+    let environment = hook.env.as_ref().map(|environment| texts("env", environment));
     Program { path: draft.text(&format!("{pointer}path"), path), arguments, environment }
 }
 
-/// Works out how to run a hook, on the host or in the namespaces of a container's process.
+/// Works out how to run a hook, on the host or in the namespaces of a container's process. One that names no environment
+/// has `inherited`.
 ///
 /// # Errors
 /// A path that is not absolute, an argument with a NUL byte, a negative timeout.
-pub fn hook(host: &Host, hook: &Hook, container: Option<(i32, Kinds)>) -> Result<Plan, Violations> {
+pub fn hook(
+    host: &Host,
+    hook: &Hook,
+    inherited: &[Text],
+    container: Option<(i32, Kinds)>,
+) -> Result<Plan, Violations> {
     let mut draft = Draft::new(host);
     if let Some((pid, kinds)) = container {
         exec::join(&mut draft, pid, kinds, CallersGroups::Drop);
     }
     let Program { path, arguments, environment } = read(&mut draft, "", hook);
+    let environment = environment.unwrap_or_else(|| inherited.to_vec());
     let candidates: Vec<Text> = path.into_iter().collect();
     draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
     draft.init("", InitOp::CloseDescriptors { preserve: 0 });

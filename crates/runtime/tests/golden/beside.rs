@@ -3,6 +3,7 @@
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
 use palisade_runtime::compile::{self, ExecRequest, Groups, Keyring};
+use palisade_runtime::plan::Text;
 use palisade_runtime::{ContainerId, SecurityModules};
 
 use crate::machines::Machine;
@@ -107,7 +108,7 @@ fn hooks() {
     let plain = Hook { path: "/bin/hook".to_owned(), ..Hook::default() };
     let full = Hook {
         args: vec!["hook".to_owned(), "an argument".to_owned()],
-        env: vec!["A=1".to_owned()],
+        env: Some(vec!["A=1".to_owned()]),
         timeout: Some(5),
         ..plain.clone()
     };
@@ -115,6 +116,7 @@ fn hooks() {
     let run = |machine: Machine, hook: &Hook, container: Option<(i32, Kinds)>| match compile::hook(
         &machine.host(),
         hook,
+        &[Text::new("FROM=elsewhere").unwrap()],
         container,
     ) {
         Ok(plan) => print::plan(&plan),
