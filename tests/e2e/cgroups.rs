@@ -271,7 +271,7 @@ fn paths_that_cannot_be_are_refused() {
         skip!(case, "no cgroup");
     }
     let bundle = Bundle::script(&case, "echo runs");
-    for path in ["/", "..", "/../x", "/a/../../b", "system.slice:palisade:x"] {
+    for path in ["/", "..", "/../x", "/a/../../b"] {
         let bundle = bundle.variant(&case, |config| config["linux"]["cgroupsPath"] = json!(path));
         let line = bundle.refusal(&case);
         assert!(line.starts_with("config.json: /linux/cgroupsPath: "), "{path}: {line}");

@@ -22,6 +22,7 @@ mod net_devices;
 mod nodes;
 mod old_kernels;
 mod orphans;
+mod peers;
 mod place;
 mod places;
 mod process;

@@ -4,6 +4,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use palisade_oci::Process as ProcessSpec;
+use palisade_runtime::compile::Affinity;
 use palisade_runtime::{
     Container, Error, ErrorKind, ExecOptions, Foreground, Host, Paused, Relay, Result, Store,
 };
@@ -27,6 +28,7 @@ pub(crate) fn exec(verb: &Exec, store: &Store) -> Result<u8> {
         paused: Paused::Refuse,
         process: &process,
         preserve_fds: 0,
+        affinity: Affinity::Callers,
         record: &|_| Ok(()),
         observe: None,
         signals: Some(signals.as_fd()),

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
+use palisade_runtime::compile::{Affinity, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
     Host, Relay, Result, Store, ran_out_of_memory,
@@ -121,6 +121,7 @@ impl Order {
             root,
             loopback: Loopback::Up,
             keyring: Keyring::Own,
+            affinity: Affinity::Callers,
             driver: Driver::FileSystem,
             signals: None,
             stdio: None,

@@ -97,7 +97,10 @@ fn bind(source: Option<&str>, target: RootPath, options: &Options) -> Result<Op,
 
 /// A bind has the superblock of its source; options of a file system would be lost.
 fn no_data(target: &RootPath, options: &Options) -> Result<(), Error> {
-    let word = options.data.first().map(|parameter| parameter.key.to_string());
+    /// What engines are told about their volumes and Podman passes on; it is done by then.
+    const OF_VOLUMES: [&[u8]; 2] = [b"copy", b"nocopy"];
+    let mut others = options.data.iter().filter(|parameter| !OF_VOLUMES.contains(&parameter.key.to_bytes()));
+    let word = others.next().map(|parameter| parameter.key.to_string());
     let word = word.or_else(|| options.superblock.first().map(|key| (*key).to_owned()));
     let word = word.or_else(|| match options.versions {
         Versions::Left => None,

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, makedev, mknodat, open, readlinkat_raw,
-    symlinkat, unlinkat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, StatxAttributes, StatxFlags, Uid, chownat, fstat, makedev,
+    mknodat, open, readlinkat_raw, statx, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -187,8 +187,19 @@ fn link_at(target: &CStr, parent: BorrowedFd<'_>, name: &Name, existing: Existin
     if existing == Existing::Keep {
         return Err(Failure::new(Step::SymlinkAt, Errno::EXIST));
     }
-    unlinkat(parent, name.as_c_str(), AtFlags::empty()).at(Step::UnlinkAt)?;
-    symlinkat(target, parent, name.as_c_str()).at(Step::SymlinkAt)
+    match unlinkat(parent, name.as_c_str(), AtFlags::empty()) {
+        Ok(()) => symlinkat(target, parent, name.as_c_str()).at(Step::SymlinkAt),
+        // Somebody has mounted what he wants there.
+        Err(Errno::BUSY) => Ok(()),
+        // As it says of a directory that is mounted on.
+        Err(Errno::ISDIR) if is_mount(parent, name) => Ok(()),
+        Err(errno) => Err(Failure::new(Step::UnlinkAt, errno)),
+    }
+}
+
+fn is_mount(parent: BorrowedFd<'_>, name: &Name) -> bool {
+    let stat = statx(parent, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty());
+    stat.is_ok_and(|stat| stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }
 
 /// Binds the slave that the runtime opened onto the console's name, which must not be a link.

@@ -14,8 +14,8 @@ records! {
         optional terminal: bool = "terminal",
         /// The terminal's size.
         optional console_size: Option<ConsoleSize> = "consoleSize",
-        /// The ids that it has.
-        required user: User = "user",
+        /// The ids that it has; the specification wants them, runc and crun take 0 where they are missing.
+        assumed user: User = "user",
         /// The program and its arguments.
         optional args: Vec<String> = "args",
         /// The environment, as `NAME=VALUE`.
@@ -53,9 +53,9 @@ records! {
     /// The ids of a process, as the container sees them.
     pub struct User {
         /// The user id.
-        required uid: u32 = "uid",
+        assumed uid: u32 = "uid",
         /// The group id.
-        required gid: u32 = "gid",
+        assumed gid: u32 = "gid",
         /// The mask of permissions that new files do not get.
         optional umask: Option<u32> = "umask",
         /// The supplementary group ids.
@@ -95,7 +95,7 @@ records! {
         /// The class.
         required class: IoPriorityClass = "class",
         /// The priority in it, 0 (high) to 7.
-        required priority: i64 = "priority",
+        assumed priority: i64 = "priority",
     }
 
     /// The CPUs that a process of `exec` may run on.

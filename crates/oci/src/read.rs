@@ -115,6 +115,15 @@ impl<'r, 'j> Object<'r, 'j> {
         }
     }
 
+    /// Reads a field whose default is assumed where it is absent.
+    #[inline(never)]
+    pub(crate) fn assumed<T: Content>(&mut self, name: &'static str) -> T {
+        match self.take(name) {
+            None => T::default(),
+            Some(json) => T::read(json, &self.place.field(name), self.findings),
+        }
+    }
+
     /// Reads a field that has to be there.
     #[inline(never)]
     pub(crate) fn required<T: Content>(&mut self, name: &'static str) -> T {

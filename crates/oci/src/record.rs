@@ -5,6 +5,7 @@
 /// A field is `NEED name: Type = "jsonName"`, where the need is
 /// - `required`: it has to be there;
 /// - `filled`: a text that has to be there and must not be empty;
+/// - `assumed`: where it is absent it is the type's default, as other runtimes take it; it is written in any case;
 /// - `optional`: absent, null and the empty value of the type are the same, and it is not written when empty.
 macro_rules! records {
     ($(
@@ -122,6 +123,10 @@ pub(crate) mod write {
     }
 
     pub(crate) const fn filled<T>(_: &T) -> bool {
+        true
+    }
+
+    pub(crate) const fn assumed<T>(_: &T) -> bool {
         true
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use palisade_namespace::{Kind, Kinds};
@@ -17,6 +18,7 @@ use crate::compile::{self, Violations};
 use crate::error::{During, Error, Result};
 use crate::execute::{Process, Surroundings, execute, heed};
 use crate::host::Host;
+use crate::lifecycle::find_in_root;
 use crate::plan::{HookKind, Plan, Text};
 
 /// The annotations of crun that name files for what hooks print.
@@ -62,7 +64,7 @@ pub(crate) fn run(
         _ => None,
     };
     let state = seen.as_ref().unwrap_or(state);
-    let inherited = if inside { environment_of(spec) } else { own_environment() };
+    let inherited = if inside { environment_of(spec, &state.bundle) } else { own_environment() };
     hooks
         .into_iter()
         .try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, target, signals))
@@ -91,9 +93,10 @@ fn own_environment() -> Vec<Text> {
 }
 
 /// That of hooks inside: the container's.
-fn environment_of(spec: &Spec) -> Vec<Text> {
-    let variables = spec.process.iter().flat_map(|process| &process.env);
-    variables.filter_map(|variable| Text::new(variable.as_bytes()).ok()).collect()
+fn environment_of(spec: &Spec, bundle: &Path) -> Vec<Text> {
+    let home = find_in_root(spec, bundle).map(|home| format!("HOME={home}"));
+    let variables = spec.process.iter().flat_map(|process| process.env.iter().cloned()).chain(home);
+    variables.filter_map(|variable| Text::new(variable).ok()).collect()
 }
 
 /// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.

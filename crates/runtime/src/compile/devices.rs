@@ -18,12 +18,14 @@ const DEFAULT: [(&str, u32, u32); 6] = [
 ];
 
 /// What every container may use beside its rules: the default devices, terminals, and making any node without using it.
+/// /dev/console, which is one of the terminals here, is not the host's (5:1). /dev/net/tun (10:200) gives nothing to whoever
+/// lacks `CAP_NET_ADMIN`, and Kubernetes has no rules to ask for it by.
 const DEFAULT_RULES: [(CgroupKind, Option<u32>, Option<u32>, Access); 5] = [
     (CgroupKind::Char, None, None, Access::MKNOD),
     (CgroupKind::Block, None, None, Access::MKNOD),
-    (CgroupKind::Char, Some(5), Some(1), Access::ALL),
     (CgroupKind::Char, Some(136), None, Access::ALL),
     (CgroupKind::Char, Some(5), Some(2), Access::ALL),
+    (CgroupKind::Char, Some(10), Some(200), Access::ALL),
 ];
 
 /// Reads the device rules. Without any the container may use whatever its group's parent may.
@@ -94,31 +96,37 @@ pub(super) fn plan_nodes(draft: &mut Draft<'_>, spec: &Spec) {
             push(draft, "default device", node);
         }
     }
+    let mut differing = Vec::new();
     for (index, device) in listed.iter().enumerate() {
+        // That of the container's own devpts is linked there.
+        if device.path == "/dev/ptmx" {
+            continue;
+        }
         let pointer = format!("/linux/devices/{index}");
         let node = read_node(draft, &pointer, device);
         if makes_no_devices && let Some(Node { kind: NodeKind::Character | NodeKind::Block, .. }) = node {
-            warn_of_bind(draft, &pointer, device);
+            differing.extend(asks_of_node(device).then(|| pointer.clone()));
         }
         push(draft, &pointer, node);
     }
+    warn_of_binds(draft, &differing);
 }
 
-/// What is bound has the mode and owner of the host's node.
-fn warn_of_bind(draft: &mut Draft<'_>, pointer: &str, device: &Device) {
-    let asked = [
-        ("fileMode", device.file_mode.is_some()),
-        ("uid", device.uid.is_some()),
-        ("gid", device.gid.is_some()),
-    ];
-    let asked: Vec<&str> =
-        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect();
-    if !asked.is_empty() {
-        let names = asked.join(", ");
-        draft.warnings.push(format!(
-            "{pointer}: {names}: left as the host's node has it, which is bound: no device is made in a user namespace"
-        ));
-    }
+fn asks_of_node(device: &Device) -> bool {
+    device.file_mode.is_some() || device.uid.is_some() || device.gid.is_some()
+}
+
+/// What is bound has the mode and owner of the host's node. One line for all: some engines list every device there is.
+fn warn_of_binds(draft: &mut Draft<'_>, pointers: &[String]) {
+    let Some((first, others)) = pointers.split_first() else { return };
+    let others = match others.len() {
+        0 => String::new(),
+        1 => " and one other".to_owned(),
+        count => format!(" and {count} others"),
+    };
+    draft.warnings.push(format!(
+        "{first}{others}: fileMode, uid, gid: left as the host's node has it, which is bound: no device is made in a user namespace"
+    ));
 }
 
 fn push(draft: &mut Draft<'_>, origin: &str, node: Option<Node>) {

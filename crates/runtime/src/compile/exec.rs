@@ -7,7 +7,7 @@ use palisade_oci::{IntelRdt, MemoryPolicy, Personality, Process, Seccomp};
 use palisade_seccomp::Filter;
 
 use super::process::{self, ProcessPlan, Surroundings};
-use super::{Draft, Groups, Keyring, Violations, execution, launch, list, resctrl, seccomp};
+use super::{Affinity, Draft, Groups, Keyring, Violations, execution, launch, list, resctrl, seccomp};
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
@@ -23,6 +23,8 @@ pub struct ExecRequest<'a> {
     pub process: &'a Process,
     /// The container's seccomp section.
     pub seccomp: Option<&'a Seccomp>,
+    /// On which CPUs it begins, where its configuration does not say.
+    pub affinity: Affinity,
     /// Its compiled filter, where it is there from before.
     pub filter: Option<&'a Filter>,
     /// The socket of its agent, where an annotation names it.
@@ -163,6 +165,8 @@ fn plan_cpus(draft: &mut Draft<'_>, request: &ExecRequest<'_>) {
     }
     if !last.is_empty() {
         draft.init(format!("{POINTER}/final"), InitOp::RunOn { cpus: last });
+    } else if affinity.is_none() && request.affinity == Affinity::OfGroup {
+        draft.init("", InitOp::RunAnywhere);
     }
 }
 

@@ -45,7 +45,6 @@ pub(super) fn plan(
     } else if !spec.linux.devices.is_empty() {
         draft.warnings.push("/linux/devices: not made, because /dev is bound from elsewhere".to_owned());
     }
-    make_dev_read_only(draft, spec);
     make_working_directory(draft, spec);
     if !hooks_before_root(spec).is_empty() {
         draft.init("/hooks", InitOp::Announce { point: Point::Hooks });
@@ -53,6 +52,7 @@ pub(super) fn plan(
     }
     enter_root(draft, spec, request, &around);
     plan_terminal(draft, spec);
+    make_dev_read_only(draft, spec);
     protect(draft, spec, label.as_ref());
     // Last: what is unbindable cannot be bound over itself to be protected.
     if let Some(propagation) = wanted {
@@ -146,7 +146,7 @@ fn plan_links(draft: &mut Draft<'_>) {
     }
 }
 
-/// Makes /dev read-only where its mount asked for that, now that its nodes are made.
+/// Makes /dev read-only where its mount asked for that, now that its nodes and the console are made.
 fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
     for (index, mount) in spec.mounts.iter().enumerate() {
         let read_only = mount.options.iter().any(|word| word == "ro");
@@ -210,7 +210,12 @@ fn protect(draft: &mut Draft<'_>, spec: &Spec, label: Option<&Parameter>) {
             push(draft, format!("/linux/readonlyPaths/{index}"), Op::ReadOnly { path });
         }
     }
-    for (index, path) in spec.linux.masked_paths.iter().enumerate() {
+    let masked = &spec.linux.masked_paths;
+    for (index, path) in masked.iter().enumerate() {
+        // A second mask would lie over the first.
+        if masked.iter().take(index).any(|other| other == path) {
+            continue;
+        }
         if let Some(path) = protected_path(draft, &format!("/linux/maskedPaths/{index}"), path) {
             push(draft, format!("/linux/maskedPaths/{index}"), Op::Mask { path, label: label.cloned() });
         }

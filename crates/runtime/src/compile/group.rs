@@ -71,9 +71,11 @@ fn path(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -> Option<Gro
     let path = match spec.linux.cgroups_path.as_str() {
         "" => base.join(&format!("palisade-{}", request.id)),
         path if path.contains(':') && !path.starts_with('/') => {
-            let message = "a path of systemd's form slice:prefix:name needs the systemd cgroup driver: --systemd-cgroup";
-            draft.violations.add(POINTER, message);
-            return None;
+            // containerd writes it so where only the kubelet asks systemd; other runtimes take it, too.
+            let message =
+                "it has systemd's form slice:prefix:name, and without --systemd-cgroup is a plain path";
+            draft.warnings.push(format!("{POINTER}: {message}"));
+            base.join(path)
         }
         path if path.starts_with('/') => GroupPath::new(path),
         path => base.join(path),

@@ -127,6 +127,16 @@ impl Keyring {
     }
 }
 
+/// On which CPUs a process begins, `sched_setaffinity(2)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Affinity {
+    /// On those of the caller.
+    Callers,
+    /// On all of its cgroup: an engine may be held on a few, which is no business of its containers. Since Linux 6.2 the
+    /// kernel would keep them there.
+    OfGroup,
+}
+
 /// Who makes the container's cgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Driver {
@@ -159,6 +169,8 @@ pub struct Request<'a> {
     pub loopback: Loopback,
     /// Which session keyring the container gets.
     pub keyring: Keyring,
+    /// On which CPUs it begins.
+    pub affinity: Affinity,
     /// Who makes the cgroup.
     pub driver: Driver,
     /// The security modules that the process or the mounts have labels of and that are there.

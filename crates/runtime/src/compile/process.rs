@@ -1,12 +1,14 @@
 //! `process`, `hostname`, `domainname`, `linux.sysctl`: what the container's program is and what it finds.
 
+use std::collections::BTreeSet;
+
 use palisade_namespace::{IdKind, IdMaps, Kind, Namespaces, Source};
 use palisade_oci::{IoPriorityClass, Process, Rlimit, RlimitKind, SchedulerFlag, SchedulerPolicy, Spec};
 use palisade_sys::schedule::Attributes;
 use rustix::process::Resource;
 
 use super::{
-    Draft, Groups, Loopback, Request, capabilities, execution, mounts, namespaces as spaces,
+    Affinity, Draft, Groups, Loopback, Request, capabilities, execution, mounts, namespaces as spaces,
     runs_start_hooks, seccomp,
 };
 use crate::plan::{ExecOp, HostOp, InitOp, Missing, Point, Procfs, ResourceLimit, Step, Text};
@@ -217,20 +219,24 @@ fn read_arguments(draft: &mut Draft<'_>, process: &Process) -> Option<Vec<Text>>
 }
 
 fn read_environment(draft: &mut Draft<'_>, process: &Process, home: Option<&str>) -> Vec<Text> {
-    let entries = &process.env;
-    let mut texts = Vec::with_capacity(entries.len() + 1);
-    for (index, entry) in entries.iter().enumerate() {
+    let mut read = Vec::with_capacity(process.env.len());
+    for (index, entry) in process.env.iter().enumerate() {
         let pointer = format!("/process/env/{index}");
         match entry.split_once('=') {
-            Some((name, _)) if !name.is_empty() => texts.extend(draft.text(&pointer, entry)),
+            Some((name, _)) if !name.is_empty() => {
+                read.extend(draft.text(&pointer, entry).map(|text| (name, text)));
+            }
             _ => draft.violations.add(pointer, format_args!("{entry:?} is not NAME=VALUE")),
         }
     }
-    if let Some(home) = home
-        && !entries.iter().any(|entry| entry.starts_with("HOME="))
-    {
-        texts.extend(draft.text("/process/env", &format!("HOME={home}")));
+    if let Some(home) = home {
+        read.extend(draft.text("/process/env", &format!("HOME={home}")).map(|text| ("HOME", text)));
     }
+    // Of entries with one name the last counts, whichever a program would find first.
+    let mut names = BTreeSet::new();
+    let mut texts: Vec<Text> =
+        read.into_iter().rev().filter(|(name, _)| names.insert(*name)).map(|(_, text)| text).collect();
+    texts.reverse();
     texts
 }
 
@@ -406,6 +412,9 @@ fn swap(character: char) -> char {
 
 /// What init does once it is in its root.
 pub(super) fn plan_late(draft: &mut Draft<'_>, process: ProcessPlan, spec: &Spec, request: &Request<'_>) {
+    if request.affinity == Affinity::OfGroup {
+        draft.init("", InitOp::RunAnywhere);
+    }
     draft.init.extend(process.init);
     draft.init("/process/args", InitOp::FindProgram { candidates: process.candidates });
     if runs_start_hooks(spec, request) {

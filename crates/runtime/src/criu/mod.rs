@@ -7,6 +7,7 @@ mod outside;
 mod session;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -18,7 +19,7 @@ pub(crate) use message::Kind;
 use message::{CgroupMode, CgroupRoot, Options, PageServer};
 pub(crate) use session::{Notice, Session};
 
-use crate::error::{Error, Result};
+use crate::error::{During, Error, Result};
 use crate::execute::open_directory;
 use crate::host::{CAP_SYS_ADMIN, Host};
 use crate::plan::Plan;
@@ -147,6 +148,9 @@ pub(crate) struct Directories {
 
 impl Directories {
     pub(crate) fn open(options: &ImageOptions, log_name: &'static str) -> Result<Self> {
+        if let Some(work) = &options.work {
+            make_private(work).map_err(|error| error.context("--work-path"))?;
+        }
         let work = options.work.as_ref().unwrap_or(&options.images);
         let open = |name: &str, path: &Path| open_directory(path).map_err(|error| error.context(name));
         Ok(Self {
@@ -161,6 +165,12 @@ impl Directories {
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
+}
+
+/// Makes a directory where it is missing, and those above it: what is in the memory of processes is nobody else's.
+pub(crate) fn make_private(path: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.during(format_args!("create {}", path.display()))
 }
 
 /// `CLONE_NEWNET`, in the width that criu takes it.

@@ -21,7 +21,7 @@ use rustix::thread::{Gid, Uid};
 pub(crate) use message::{Message, decode, receive, release, send_descriptor};
 use message::{StepName, send};
 
-use crate::execute::cpu_set;
+use crate::execute::{cpu_set, every_cpu};
 use crate::plan::{CallersGroups, InitOp, Missing, Procfs, Slot, Step, Text};
 
 /// Whether each finished operation is told to the host, for `--explain`.
@@ -138,6 +138,11 @@ impl Init<'_> {
             InitOp::BecomeRoot { groups } => become_root(*groups),
             InitOp::RunOn { cpus } => {
                 rustix::thread::sched_setaffinity(None, &cpu_set(cpus)).map_err(named("sched_setaffinity"))
+            }
+            InitOp::RunAnywhere => {
+                // Where a filter of the caller's forbids it, its CPUs are what there is.
+                let _kept = rustix::thread::sched_setaffinity(None, &every_cpu());
+                Ok(())
             }
             InitOp::Announce { point } => {
                 send(self.socket, Message::Reached(*point), None).map_err(named("sendmsg"))

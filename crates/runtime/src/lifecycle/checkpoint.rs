@@ -4,8 +4,8 @@ use palisade_oci::state::Status;
 
 use super::{Bundle, Container, CreateRequest};
 use crate::compile::{Begin, Driver};
-use crate::criu::{self, Directories, Dump, DumpOptions, ImageOptions, Kind, Session};
-use crate::error::{During, Error, Result};
+use crate::criu::{self, Directories, Dump, DumpOptions, ImageOptions, Kind, Session, make_private};
+use crate::error::{Error, Result};
 use crate::host::Host;
 
 impl Container {
@@ -23,7 +23,7 @@ impl Container {
                 self.record.id
             )));
         }
-        std::fs::create_dir_all(&images.images).during(format_args!("mkdir {}", images.images.display()))?;
+        make_private(&images.images).map_err(|error| error.context("--image-path"))?;
         let directories = Directories::open(images, "dump.log")?;
         let process = self.open_process()?;
         let group = self.group()?;

@@ -9,7 +9,7 @@ use palisade_oci::state::{State, Status};
 use palisade_oci::{Fault, Loaded, Spec, Timestamp};
 
 use super::{Container, absolute, home};
-use crate::compile::{self, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback, Request};
+use crate::compile::{self, Affinity, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback, Request};
 use crate::error::{During, Error, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute};
 use crate::filters::Key;
@@ -80,6 +80,8 @@ pub struct CreateRequest<'a> {
     pub loopback: Loopback,
     /// Which session keyring its program gets.
     pub keyring: Keyring,
+    /// On which CPUs it begins.
+    pub affinity: Affinity,
     /// Who makes its cgroup.
     pub driver: Driver,
     /// A signal descriptor that is heeded meanwhile.
@@ -119,6 +121,7 @@ impl<'a> CreateRequest<'a> {
             root: None,
             loopback: Loopback::Up,
             keyring: Keyring::Callers,
+            affinity: Affinity::Callers,
             driver: Driver::FileSystem,
             signals: None,
             stdio: None,
@@ -146,6 +149,7 @@ impl<'a> CreateRequest<'a> {
             root: self.root.clone(),
             loopback: self.loopback,
             keyring: self.keyring,
+            affinity: self.affinity,
             driver: self.driver,
             resctrl: spec.linux.intel_rdt.as_ref().and_then(|_| resctrl::find()),
             modules: SecurityModules::of_container(spec),

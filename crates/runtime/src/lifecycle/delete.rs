@@ -60,6 +60,12 @@ impl Container {
         }
     }
 
+    /// Tells whether the kernel ends all its processes with the first.
+    pub(super) fn dies_with_its_first(&self) -> bool {
+        self.record.ending == Ending::Plain
+            || self.directory.config().is_ok_and(|spec| dies_with_its_first(&spec))
+    }
+
     /// Removes a container whose first process has ended and was reaped by the caller, who still has its group; gives
     /// what went wrong with its poststop hooks.
     ///

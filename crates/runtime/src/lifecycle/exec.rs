@@ -9,7 +9,7 @@ use palisade_oci::{Process as ProcessSpec, Spec};
 use palisade_seccomp::Filter;
 
 use super::{Container, home};
-use crate::compile::{self, ExecRequest, Groups, Violations};
+use crate::compile::{self, Affinity, ExecRequest, Groups, Violations};
 use crate::error::{During, Error, ErrorKind, Result};
 use crate::execute::{Event, Process, Started, Surroundings, execute, open_directory};
 use crate::filters::Key;
@@ -23,6 +23,8 @@ pub struct ExecOptions<'a> {
     pub process: &'a ProcessSpec,
     /// How many descriptors after stderr it gets.
     pub preserve_fds: u32,
+    /// On which CPUs it begins, where its configuration does not say.
+    pub affinity: Affinity,
     /// The groups below the container's that it joins in place of that.
     pub groups: &'a [SubGroup],
     /// What to do with a container that is paused.
@@ -85,6 +87,7 @@ impl Container {
             personality: spec.linux.personality.as_ref(),
             memory_policy: spec.linux.memory_policy.as_ref(),
             keyring: self.record.keyring,
+            affinity: options.affinity,
             modules: SecurityModules::of(options.process),
             intel_rdt: rdt.as_ref().map(|(rdt, root)| (*rdt, root.as_deref())),
             process: options.process,

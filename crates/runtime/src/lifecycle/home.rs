@@ -9,15 +9,16 @@ use crate::database::read_database;
 use crate::execute::open_directory;
 
 /// Looks into the root file system of a bundle. None when the environment names a home already.
-pub(super) fn find_in_root(spec: &Spec, bundle: &Path) -> Option<String> {
+pub(crate) fn find_in_root(spec: &Spec, bundle: &Path) -> Option<String> {
     let process = spec.process.as_ref().filter(|process| needs_home(process))?;
     let root = open_directory(&bundle.join(&spec.root.as_ref()?.path)).ok()?;
     Some(find(root.as_fd(), process.user.uid))
 }
 
-/// Whether the environment lacks a home.
+/// Whether the environment lacks a home, or has an empty one.
 pub(super) fn needs_home(process: &Process) -> bool {
-    !process.env.iter().any(|entry| entry.starts_with("HOME="))
+    let homes = process.env.iter().rev().find_map(|entry| entry.strip_prefix("HOME="));
+    homes.is_none_or(str::is_empty)
 }
 
 /// Looks below a root directory; `/` when the user is not listed, as login(1) has it.

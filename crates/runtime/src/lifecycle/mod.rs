@@ -27,6 +27,7 @@ pub use create::{Bundle, CreateRequest, Created};
 pub use delete::Force;
 pub use events::Occurrence;
 pub use exec::{ExecOptions, Executed, Paused};
+pub(crate) use home::find_in_root;
 pub use list::Store;
 pub use signal::{Reach, parse_signal};
 pub use wait::{End, Foreground, ran_out_of_memory};

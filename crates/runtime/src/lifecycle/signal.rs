@@ -20,10 +20,14 @@ impl Container {
     /// Sends a signal.
     ///
     /// # Errors
-    /// `NotRunning` when the first process has ended and `All` was not asked for.
+    /// `NotRunning` when the first process has ended and `All` was not asked for, unless it is SIGKILL and processes are
+    /// left of a container without a pid namespace of its own.
     pub fn kill(&self, signal: Signal, reach: Reach) -> Result<()> {
-        if reach == Reach::All
+        // In a pid namespace of others the kernel ends the first process alone.
+        let ends_first_alone = signal == Signal::KILL && !self.dies_with_its_first();
+        if (reach == Reach::All || ends_first_alone)
             && let Some(group) = self.group()?
+            && (reach == Reach::All || !group.procs()?.is_empty())
         {
             return Ok(group.kill(signal)?);
         }
@@ -35,6 +39,14 @@ impl Container {
             }
             Err(errno) => Err(Error::call(format_args!("pidfd_send_signal {signal:?}"), errno)),
         }
+    }
+
+    /// Looks whether its first process could be sent a signal, as `kill(2)` does with the number 0.
+    ///
+    /// # Errors
+    /// `NotRunning` when it has ended.
+    pub fn check_running(&self) -> Result<()> {
+        self.open_process().map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `start`.
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use palisade_oci::Spec;
 use palisade_oci::state::Status;
@@ -96,6 +97,7 @@ impl Container {
                         .map_err(|error| self.stop_after(error))?;
                 }
                 _ => {
+                    await_end(process);
                     let program = spec.process.as_ref().map(|process| process.args.as_slice());
                     return Err(program_failure(report, program.unwrap_or_default()));
                 }
@@ -108,5 +110,19 @@ impl Container {
         let pass = |listener: OwnedFd| listener::send(agent, &listener, process, &state);
         // Where there is no listener the outcome says why.
         listener::hand_over(process, address, outcome.as_fd(), pass).map(drop)
+    }
+}
+
+/// Waits until a process that could not execute its program is gone: an engine that is told of the failure deletes the
+/// container, and containerd's shim refuses to until it has reaped the process itself. A parent that never reaps is not
+/// waited for long.
+fn await_end(process: &Process) {
+    const MOST: Duration = Duration::from_millis(500);
+    let begin = Instant::now();
+    while begin.elapsed() < MOST {
+        match rustix::process::test_kill_process(process.pid) {
+            Err(Errno::SRCH) => break,
+            _ => std::thread::sleep(Duration::from_millis(1)),
+        }
     }
 }

@@ -421,6 +421,8 @@ pub enum InitOp {
         /// A bit for each CPU.
         cpus: Vec<u64>,
     },
+    /// Runs on all CPUs of its cgroup from now on, whatever those of the caller were.
+    RunAnywhere,
     /// Tells the host that a point is reached.
     Announce {
         /// The point.

@@ -200,6 +200,7 @@ impl fmt::Display for InitOp {
                 f.write_str("become user 0 inside and keep the caller's groups")
             }
             Self::RunOn { cpus } => write!(f, "run on the CPUs {}", show_list(cpus)),
+            Self::RunAnywhere => f.write_str("run on all CPUs of the cgroup"),
             Self::Announce { point } => write!(f, "tell the host: ready for {point}"),
             Self::Await { point } => write!(f, "wait for the host: {point}"),
             Self::JoinGroup => f.write_str("join the v1 cgroups"),

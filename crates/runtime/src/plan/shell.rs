@@ -119,6 +119,7 @@ impl Plan {
                 vec!["setpriv --reuid 0 --regid 0 --keep-groups".to_owned()]
             }
             InitOp::RunOn { cpus } => vec![run_on_shell(cpus)],
+            InitOp::RunAnywhere => vec!["taskset --cpu-list --pid 0-$(($(nproc --all) - 1)) $$".to_owned()],
             InitOp::JoinGroup => match &self.group {
                 Some(recipe) => recipe
                     .tasks()

@@ -2,7 +2,7 @@
 
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
-use palisade_runtime::compile::{self, ExecRequest, Groups, Keyring};
+use palisade_runtime::compile::{self, Affinity, ExecRequest, Groups, Keyring};
 use palisade_runtime::plan::Text;
 use palisade_runtime::{ContainerId, SecurityModules};
 
@@ -36,6 +36,7 @@ fn request<'a>(process: &'a Process, seccomp: Option<&'a Seccomp>, kinds: Kinds)
         personality: None,
         memory_policy: None,
         keyring: Keyring::Callers,
+        affinity: Affinity::OfGroup,
         modules: SecurityModules::default(),
         intel_rdt: None,
         process,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Driver, EnterRoot, Keyring, Loopback, Request};
+use palisade_runtime::compile::{Affinity, Begin, Driver, EnterRoot, Keyring, Loopback, Request};
 use palisade_runtime::{ContainerId, SecurityModules};
 
 pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
@@ -16,6 +16,7 @@ pub(crate) fn request<'a>(id: &'a ContainerId, begin: Begin) -> Request<'a> {
         root: None,
         loopback: Loopback::AsMade,
         keyring: Keyring::Callers,
+        affinity: Affinity::OfGroup,
         driver: Driver::FileSystem,
         modules: SecurityModules::default(),
         resctrl: Some("/sys/fs/resctrl".into()),

@@ -325,13 +325,6 @@ const RESOURCES: &[Case] = &[
         &["/linux/cgroupsPath: cgroup path \"/a/../b\": it has a part . or .."],
     ),
     (
-        r#"{"linux":{"cgroupsPath":"system.slice:palisade:x"}}"#,
-        V2,
-        &[
-            "/linux/cgroupsPath: a path of systemd's form slice:prefix:name needs the systemd cgroup driver: --systemd-cgroup",
-        ],
-    ),
-    (
         r#"{"linux":{"resources":{"memory":{"limit":-2,"reservation":-3,"swap":-4,"kernel":-5,"kernelTCP":-6}}}}"#,
         V1,
         &[

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use palisade_cgroup::SubGroup;
 use palisade_oci::{Capability, CapabilitySet, Process as ProcessSpec};
+use palisade_runtime::compile::Affinity;
 use palisade_runtime::{
     Container, Error, ExecOptions, Executed, Foreground, Host, Paused, PidfdOf, Process, Relay, Result,
     Started, Store, send_master, send_pidfd,
@@ -42,6 +43,7 @@ pub(crate) fn exec(verb: &Exec, store: &Store, log: &Log) -> Result<u8> {
     let options = ExecOptions {
         process: &process,
         preserve_fds: verb.preserve_fds,
+        affinity: Affinity::OfGroup,
         groups: &groups,
         paused: if verb.ignore_paused { Paused::Join } else { Paused::Refuse },
         record: &record,
@@ -166,6 +168,9 @@ fn add_capabilities(process: &mut ProcessSpec, names: &[String]) -> Result<()> {
     for set in [&mut sets.bounding, &mut sets.effective, &mut sets.permitted] {
         set.extend(wanted.iter());
     }
+    // What is not inheritable cannot be ambient.
+    let inheritable: Vec<Capability> = sets.inheritable.iter().collect();
+    sets.ambient.extend(wanted.iter().filter(|capability| inheritable.contains(capability)));
     Ok(())
 }
 

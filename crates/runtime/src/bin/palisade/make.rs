@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use palisade_runtime::compile::{Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
+use palisade_runtime::compile::{Affinity, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
     Host, PidfdOf, Relay, Result, Store, send_master, send_pidfd,
@@ -181,6 +181,7 @@ fn make(
         root: None,
         loopback: Loopback::Up,
         keyring: if verb.no_new_keyring { Keyring::Callers } else { Keyring::Own },
+        affinity: Affinity::OfGroup,
         driver,
         signals: Some(signals.as_fd()),
         stdio: None,

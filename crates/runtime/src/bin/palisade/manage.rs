@@ -1,7 +1,10 @@
 //! `start`, `kill`, `delete`, `pause`, `resume`.
 
-use palisade_runtime::{ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal};
+use palisade_runtime::{
+    Container, ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal,
+};
 use regex_lite::Regex;
+use rustix::process::Signal;
 
 use crate::arguments::{Delete, Kill};
 use crate::log::Log;
@@ -12,15 +15,16 @@ pub(crate) fn start(id: &str, store: &Store) -> Result<u8> {
 }
 
 pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
-    let signal = parse_signal(&verb.signal)?;
+    // 0 is no signal; it asks whether there is somebody to get one.
+    let signal = if verb.signal == "0" { None } else { Some(parse_signal(&verb.signal)?) };
     let reach = if verb.all { Reach::All } else { Reach::First };
     if !verb.regex {
-        let killed = store.find(&verb.id)?.kill(signal, reach);
+        let killed = send(&store.find(&verb.id)?, signal, reach);
         return killed.or_else(|error| none_is_all(reach, error)).map(|()| 0);
     }
     let mut errors = Vec::new();
     for id in matching(&verb.id, store)? {
-        match store.get(&id).and_then(|container| container.kill(signal, reach)) {
+        match store.get(&id).and_then(|container| send(&container, signal, reach)) {
             Ok(()) => {}
             // It has gone since the look at the list.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotRunning) => {}
@@ -28,6 +32,13 @@ pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
         }
     }
     all_or(errors)
+}
+
+fn send(container: &Container, signal: Option<Signal>, reach: Reach) -> Result<()> {
+    match signal {
+        Some(signal) => container.kill(signal, reach),
+        None => container.check_running(),
+    }
 }
 
 /// All processes of a container that has ended are none, which is no mistake, as with runc.

@@ -1,6 +1,6 @@
 //! `plan`, and `--explain`: what is done, with the shell commands that would do the same.
 
-use palisade_runtime::compile::{Begin, Driver, EnterRoot, Keyring, Loopback};
+use palisade_runtime::compile::{Affinity, Begin, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{Bundle, ContainerId, CreateRequest, Error, Result, Store};
 
 use crate::arguments::{Plan as PlanVerb, PlanFormat};
@@ -19,6 +19,7 @@ pub(crate) fn plan(verb: &PlanVerb, driver: Driver, store: &Store) -> Result<u8>
         root: None,
         loopback: Loopback::Up,
         keyring: Keyring::Own,
+        affinity: Affinity::OfGroup,
         driver,
         signals: None,
         stdio: None,

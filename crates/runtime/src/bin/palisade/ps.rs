@@ -22,12 +22,20 @@ pub(crate) fn ps(verb: &Ps, store: &Store) -> Result<u8> {
         Format::Table if verb.options.iter().any(|option| !option.is_empty()) => {
             print(&table_of_ps(&verb.options, &pids)?)
         }
-        Format::Table => {
-            let mut rows = vec![["UID", "PID", "PPID", "CMD"].map(str::to_owned)];
-            rows.extend(pids.iter().filter_map(|pid| describe(*pid)));
-            print(&align(&rows))
-        }
+        Format::Table => print(&usual_table(&pids)),
     }
+}
+
+/// The table of `ps -ef`, as runc has it; one of our own where that program is missing or is another one's.
+fn usual_table(pids: &[i32]) -> String {
+    let said = Command::new("ps").arg("-ef").stderr(Stdio::null()).output().ok();
+    let said = said.filter(|said| said.status.success());
+    let table = said.and_then(|said| filter(&String::from_utf8_lossy(&said.stdout), pids).ok());
+    table.unwrap_or_else(|| {
+        let mut rows = vec![["UID", "PID", "PPID", "CMD"].map(str::to_owned)];
+        rows.extend(pids.iter().filter_map(|pid| describe(*pid)));
+        align(&rows)
+    })
 }
 
 /// The table that `ps(1)` makes of all processes, down to those of the container.

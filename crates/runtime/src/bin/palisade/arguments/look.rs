@@ -25,7 +25,7 @@ pub(crate) struct Ps {
     /// The container's id
     #[arg(value_name = "ID")]
     pub(crate) id: String,
-    /// Options of ps(1), which then makes the table
+    /// Options of ps(1) in place of -ef
     #[arg(value_name = "PS-OPTION", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) options: Vec<String>,
     /// How to print
