@@ -82,15 +82,6 @@ fn signal_0_asks_whether_the_container_runs() {
 }
 
 #[test]
-fn a_state_directory_that_was_named_has_to_be_there() {
-    let case = case!();
-    let missing = case.scratch().join("missing");
-    let call = case.palisade_alone().arg("--root").arg(&missing).arg("list");
-    let line = call.run().refusal(&case);
-    assert!(line.starts_with(&format!("--root {}: no such directory", missing.display())), "{line}");
-}
-
-#[test]
 fn the_processes_are_listed_as_ps_lists_them() {
     let case = case!();
     if case.program("ps").arg("-ef").run().stdout.split_whitespace().nth(4) != Some("STIME") {
@@ -224,13 +215,4 @@ fn a_path_of_systemds_form_is_a_plain_one_without_systemd() {
     let groups = fs::read_to_string(format!("/proc/{}/cgroup", container.pid())).expect("its groups");
     container.remove();
     assert!(groups.contains(&format!("{name}.slice:cri:{name}")), "{groups}");
-}
-
-/// What reads a pipe is no terminal, which alone wants a carriage return at the end of a line.
-#[test]
-fn lines_of_a_terminal_end_plainly_in_a_pipe() {
-    let case = case!();
-    let bundle = Bundle::script(&case, "test -t 1 && echo one && echo two");
-    let bundle = bundle.with(|config| config["process"]["terminal"] = json!(true));
-    assert_eq!(bundle.run(&case).succeeded().stdout, "one\ntwo\n");
 }

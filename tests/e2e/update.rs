@@ -153,7 +153,7 @@ fn a_limit_that_the_kernel_has_given_up_is_left_out_with_a_word() {
     let container = sleeper(&case, json!({ "pids": { "limit": 20 } }));
     let said =
         container.verb("update").args(["--kernel-memory", "1m", "--pids-limit", "21"]).run().succeeded();
-    assert!(said.stderr.contains("/linux/resources/memory/kernel: left out"), "{said}");
+    assert!(said.stderr.contains("/memory/kernel: left out"), "{said}");
     assert_eq!(group::read(container.pid(), "pids", "pids.max").as_deref(), Some("21"));
     container.remove();
 }

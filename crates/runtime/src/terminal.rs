@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
-use rustix::termios::{OptionalActions, OutputModes, Termios};
+use rustix::termios::{OptionalActions, Termios};
 
 use crate::error::{During, Error, ErrorKind, Result};
 
@@ -61,9 +61,6 @@ impl Relay {
     fn with(master: OwnedFd, input: Input) -> Result<Self> {
         let flags = rustix::fs::fcntl_getfl(&master).during("fcntl")?;
         rustix::fs::fcntl_setfl(&master, flags | rustix::fs::OFlags::NONBLOCK).during("fcntl")?;
-        if !rustix::termios::isatty(rustix::stdio::stdout()) {
-            end_lines_plainly(&master)?;
-        }
         Ok(Self { master, before: None, input, to_container: Vec::new(), within_line: false })
     }
 
@@ -184,11 +181,4 @@ impl Drop for Relay {
             let _restored = rustix::termios::tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, before);
         }
     }
-}
-
-/// Has lines end as in a file: what reads them is no terminal, which alone wants a carriage return before the end.
-fn end_lines_plainly(master: &OwnedFd) -> Result<()> {
-    let mut modes = rustix::termios::tcgetattr(master).during("tcgetattr")?;
-    modes.output_modes.remove(OutputModes::ONLCR);
-    rustix::termios::tcsetattr(master, OptionalActions::Now, &modes).during("tcsetattr")
 }

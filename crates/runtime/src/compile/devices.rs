@@ -105,27 +105,34 @@ pub(super) fn plan_nodes(draft: &mut Draft<'_>, spec: &Spec) {
         let pointer = format!("/linux/devices/{index}");
         let node = read_node(draft, &pointer, device);
         if makes_no_devices && let Some(Node { kind: NodeKind::Character | NodeKind::Block, .. }) = node {
-            differing.extend(asks_of_node(device).then(|| pointer.clone()));
+            let asked = asked_of_node(device);
+            differing.extend((!asked.is_empty()).then(|| format!("{pointer}: {asked}")));
         }
         push(draft, &pointer, node);
     }
     warn_of_binds(draft, &differing);
 }
 
-fn asks_of_node(device: &Device) -> bool {
-    device.file_mode.is_some() || device.uid.is_some() || device.gid.is_some()
+/// Names what is asked of a node besides being there.
+fn asked_of_node(device: &Device) -> String {
+    let asked = [
+        ("fileMode", device.file_mode.is_some()),
+        ("uid", device.uid.is_some()),
+        ("gid", device.gid.is_some()),
+    ];
+    asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 /// What is bound has the mode and owner of the host's node. One line for all: some engines list every device there is.
-fn warn_of_binds(draft: &mut Draft<'_>, pointers: &[String]) {
-    let Some((first, others)) = pointers.split_first() else { return };
+fn warn_of_binds(draft: &mut Draft<'_>, asked: &[String]) {
+    let Some((first, others)) = asked.split_first() else { return };
     let others = match others.len() {
         0 => String::new(),
-        1 => " and one other".to_owned(),
-        count => format!(" and {count} others"),
+        1 => ", and one other".to_owned(),
+        count => format!(", and {count} others"),
     };
     draft.warnings.push(format!(
-        "{first}{others}: fileMode, uid, gid: left as the host's node has it, which is bound: no device is made in a user namespace"
+        "{first}{others}: left as the host's node has it, which is bound: no device is made in a user namespace"
     ));
 }
 

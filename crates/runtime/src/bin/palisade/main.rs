@@ -69,7 +69,7 @@ fn run(arguments: &Arguments, log: &log::Log) -> Result<u8> {
         Verb::Events(verb) => events::events(verb, &store),
         Verb::Update(verb) => update::update(verb, &store, log),
         Verb::State(verb) => inspect::state(&verb.id, &store),
-        Verb::List(verb) => inspect::list(verb, global.root.as_deref(), &store),
+        Verb::List(verb) => inspect::list(verb, &store),
         Verb::Ps(verb) => ps::ps(verb, &store),
         Verb::Checkpoint(verb) => checkpoint::checkpoint(verb, &store, log),
         Verb::Restore(verb) => checkpoint::restore(verb, driver, &store, log),
