@@ -1,6 +1,7 @@
 //! What whoever swaps the runtime under an engine counts on where the specification is silent: runc's ways, and crun's.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use palisade_tests::container::wait_until;
 use palisade_tests::{Bundle, Case, Container, Privilege, case, group, skip};
@@ -215,4 +216,21 @@ fn a_path_of_systemds_form_is_a_plain_one_without_systemd() {
     let groups = fs::read_to_string(format!("/proc/{}/cgroup", container.pid())).expect("its groups");
     container.remove();
     assert!(groups.contains(&format!("{name}.slice:cri:{name}")), "{groups}");
+}
+
+/// Docker deletes the container at once, and its shim refuses to as long as the process lives.
+#[test]
+fn a_start_that_fails_ends_with_its_process() {
+    let case = case!();
+    let bundle = Bundle::new(&case, "interpreted", &["/script"]);
+    let script = bundle.rootfs().join("script");
+    fs::write(&script, "#!/no/such/interpreter\n").expect("write a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("chmod");
+    for _ in 0..5 {
+        let container = Container::create(&case, &bundle);
+        let line = container.verb("start").run().failed(1).stderr;
+        assert!(line.contains("its interpreter is missing"), "{line}");
+        assert_eq!(container.status(), "stopped");
+        container.does("delete");
+    }
 }
