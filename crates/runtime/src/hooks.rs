@@ -53,9 +53,12 @@ pub(crate) fn run(
     container: Option<(&Process, Kinds)>,
     signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {
+    let hooks = of_kind(spec, kind);
+    if hooks.is_empty() {
+        return Ok(());
+    }
     let inside = matches!(kind, HookKind::CreateContainer | HookKind::StartContainer);
     let target = container.filter(|_| inside);
-    let hooks = of_kind(spec, kind).iter().enumerate();
     // Inside the container its process has another number.
     let seen = match target {
         Some((process, kinds)) if kinds.contains(Kind::Pid) => {
@@ -66,7 +69,8 @@ pub(crate) fn run(
     let state = seen.as_ref().unwrap_or(state);
     let inherited = if inside { environment_of(spec, &state.bundle) } else { own_environment() };
     hooks
-        .into_iter()
+        .iter()
+        .enumerate()
         .try_for_each(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, target, signals))
 }
 
@@ -95,8 +99,12 @@ fn own_environment() -> Vec<Text> {
 /// That of hooks inside: the container's.
 fn environment_of(spec: &Spec, bundle: &Path) -> Vec<Text> {
     let home = find_in_root(spec, bundle).map(|home| format!("HOME={home}"));
-    let variables = spec.process.iter().flat_map(|process| process.env.iter().cloned()).chain(home);
-    variables.filter_map(|variable| Text::new(variable).ok()).collect()
+    let variables = spec.process.iter().flat_map(|process| &process.env).chain(&home);
+    let named = variables.filter_map(|variable| {
+        let (name, _) = variable.split_once('=')?;
+        Some((name, Text::new(variable.as_bytes()).ok()?))
+    });
+    compile::last_of_each(named.collect())
 }
 
 /// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.

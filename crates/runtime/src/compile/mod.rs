@@ -42,6 +42,7 @@ pub use exec::{ExecRequest, exec};
 pub use hook::hook;
 pub(crate) use limits::field as limit_field;
 pub(crate) use list::show as show_list;
+pub(crate) use process::last_of_each;
 pub(crate) use resctrl::read as class_of_service;
 pub(crate) use seccomp::{agent, receiver};
 pub use update::update;

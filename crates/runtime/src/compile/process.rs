@@ -232,10 +232,14 @@ fn read_environment(draft: &mut Draft<'_>, process: &Process, home: Option<&str>
     if let Some(home) = home {
         read.extend(draft.text("/process/env", &format!("HOME={home}")).map(|text| ("HOME", text)));
     }
-    // Of entries with one name the last counts, whichever a program would find first.
+    last_of_each(read)
+}
+
+/// Of entries of an environment with one name the last counts, whichever a program would find first.
+pub(crate) fn last_of_each(entries: Vec<(&str, Text)>) -> Vec<Text> {
     let mut names = BTreeSet::new();
-    let mut texts: Vec<Text> =
-        read.into_iter().rev().filter(|(name, _)| names.insert(*name)).map(|(_, text)| text).collect();
+    let last = entries.into_iter().rev().filter(|(name, _)| names.insert(*name));
+    let mut texts: Vec<Text> = last.map(|(_, text)| text).collect();
     texts.reverse();
     texts
 }
