@@ -1,7 +1,7 @@
 //! What whoever swaps the runtime under an engine counts on where the specification is silent: runc's ways, and crun's.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 
 use palisade_tests::container::wait_until;
 use palisade_tests::{Bundle, Case, Container, Privilege, case, group, skip};
@@ -233,4 +233,47 @@ fn a_start_that_fails_ends_with_its_process() {
         assert_eq!(container.status(), "stopped");
         container.does("delete");
     }
+}
+
+/// The kubelet's directories of volumes are closed to all but root, and a container's root may be somebody else.
+#[test]
+fn a_user_namespace_gets_volumes_that_its_root_finds_no_way_to() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "an ordinary user has no way that is closed to himself");
+    }
+    let closed = case.scratch().join("closed");
+    let volume = closed.join("volume");
+    fs::create_dir_all(volume.join("below")).expect("create a volume");
+    fs::write(volume.join("file"), "there").expect("write a file");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).expect("close the directory");
+    let script =
+        "cat /v/file /f; touch /v/x 2>&1; grep -E ' (/v|/f) ' /proc/self/mountinfo | grep -c shared:; true";
+    let bundle = Bundle::script(&case, script).with(|config| {
+        config["linux"]["namespaces"].as_array_mut().expect("a list").push(json!({ "type": "user" }));
+        for map in ["uidMappings", "gidMappings"] {
+            config["linux"][map] = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+        }
+    });
+    let bundle = mounting(
+        &bundle,
+        &case,
+        json!({ "destination": "/v", "type": "bind", "source": volume, "options": ["rbind", "ro"] }),
+    );
+    let bundle = mounting(
+        &bundle,
+        &case,
+        json!({ "destination": "/f", "type": "bind", "source": volume.join("file"), "options": ["bind"] }),
+    );
+    for path in [bundle.path().to_owned(), bundle.rootfs()] {
+        chown(path, Some(100_000), Some(100_000)).expect("chown the bundle");
+    }
+    let said = bundle.output(&case) + "\n";
+    assert_eq!(said, "theretheretouch: /v/x: Read-only file system\n0\n");
+    let none = bundle.variant(&case, |config| {
+        config["mounts"].as_array_mut().expect("a list").last_mut().expect("a mount")["source"] =
+            json!(volume.join("none"));
+    });
+    let line = none.refusal(&case);
+    assert!(line.contains("/mounts/") && line.contains("ENOENT"), "{line}");
 }

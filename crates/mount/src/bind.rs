@@ -41,10 +41,17 @@ pub(crate) fn bind(op: &Bind, state: &mut State<'_>) -> Result<(), Failure> {
     let own;
     let tree = match op.tree {
         Some(index) => state.tree(index)?,
-        None => {
-            own = clone_tree(&op.source, op.reach, op.source_link)?;
-            own.as_fd()
-        }
+        None => match (clone_tree(&op.source, op.reach, op.source_link), op.spare) {
+            (Err(Failure { errno: Errno::ACCESS, .. }), Some(spare)) => {
+                let tree = state.tree(spare.tree)?;
+                propagate(tree, spare.propagation.as_slice())?;
+                tree
+            }
+            (cloned, _) => {
+                own = cloned?;
+                own.as_fd()
+            }
+        },
     };
     change(tree, Reach::Tree, op.recursive)?;
     change(tree, Reach::Mount, op.attributes)?;

@@ -41,7 +41,7 @@ pub use filesystem::detached_procfs;
 pub use layered::{Entry, Layer, LayerAccess, Layered};
 pub use op::{
     Bind, Existing, FileSystem, Mkdir, MoveRoot, Node, NodeKind, NodeSource, Op, OpenRoot, Overlay, Parent,
-    Remount, RootSource, SourceLink, Symlink, TargetLink, TmpfsMode, Upper, Versions,
+    Remount, RootSource, SourceLink, Spare, Symlink, TargetLink, TmpfsMode, Upper, Versions,
 };
 pub use options::{CopyUp, IdMapping, Mode, Options, Parameter};
 pub use path::{HostPath, RootPath, Text};

@@ -209,6 +209,9 @@ pub struct Bind {
     /// existed, by somebody who may do more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tree: Option<usize>,
+    /// Such a tree for where this process may not reach the source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spare: Option<Spare>,
     /// What happens where the source is a symbolic link.
     #[serde(skip_serializing_if = "SourceLink::is_followed")]
     pub source_link: SourceLink,
@@ -223,6 +226,15 @@ pub struct Bind {
     pub propagation: Vec<Propagation>,
     /// Where.
     pub target: RootPath,
+}
+
+/// A tree that is used in need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Spare {
+    /// Its number, as that of [`Bind::tree`].
+    pub tree: usize,
+    /// What parts it from the mounts that it was cloned from.
+    pub propagation: Option<Propagation>,
 }
 
 /// Says what a symbolic link means as the source of a bind.

@@ -6,7 +6,7 @@ use palisade_oci::{Mount, Spec};
 
 use super::{Draft, namespaces};
 use crate::host::CAP_SYS_ADMIN;
-use crate::plan::{HostOp, Slot};
+use crate::plan::{HostOp, Owners, Slot};
 
 /// What one bind needs to know of the configuration around it.
 pub(super) struct Around<'a> {
@@ -46,8 +46,7 @@ pub(super) fn plan(
         source,
         reach: options.bind.unwrap_or(Reach::Mount),
         link: options.source_link,
-        namespace,
-        mapped: reach,
+        owners: Some(Owners { namespace, reach }),
     };
     draft.before(pointer.to_owned(), op);
     Some(slot)

@@ -1,13 +1,16 @@
 //! `mounts`.
 
-use palisade_mount::{CopyUp, Kind as Propagated, Mode, Op, Options, Parameter, Propagation, Reach};
+use palisade_mount::{
+    Bind, CopyUp, Kind as Propagated, Mode, Op, Options, Parameter, Propagation, Reach, SourceLink, Spare,
+};
 use palisade_namespace::{Kind, Namespaces, Source};
 use palisade_oci::{Mount, Spec};
 
 use super::filesystem::{is_dev, push};
 use super::namespaces::Moves;
 use super::{Draft, Request, cgroup, group, id_mapped, process};
-use crate::plan::{InitOp, Point, Procfs};
+use crate::host::CAP_SYS_ADMIN;
+use crate::plan::{HostOp, InitOp, Point, Procfs};
 
 /// What the mounts depend on beside their own fields.
 pub(super) struct Around<'a> {
@@ -102,9 +105,13 @@ fn plan_mount(
     }
     match Op::from_mount(some(&mount.kind), source.as_deref(), &mount.destination, &options) {
         Ok(Op::Bind(mut bind)) => {
-            if let Some(tree) = tree {
-                bind.tree = Some(tree.0);
-                part_from_host(&mut bind.propagation, around.host);
+            let apart = apart_from_host(around.host);
+            match tree {
+                Some(tree) => {
+                    bind.tree = Some(tree.0);
+                    bind.propagation.splice(..0, apart);
+                }
+                None => bind.spare = plan_spare(draft, pointer, &bind, around, apart),
             }
             push(draft, pointer.to_owned(), Op::Bind(bind));
         }
@@ -157,10 +164,27 @@ pub(super) fn label(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>) -
 
 /// What the host has cloned stands to its source as a peer, where what init clones stands to it as all mounts of the
 /// container do.
-fn part_from_host(propagation: &mut Vec<Propagation>, host: Propagated) {
-    if host != Propagated::Shared {
-        propagation.insert(0, Propagation { kind: host, reach: Reach::Tree });
+fn apart_from_host(host: Propagated) -> Option<Propagation> {
+    (host != Propagated::Shared).then_some(Propagation { kind: host, reach: Reach::Tree })
+}
+
+/// Has the host clone what the root of a user namespace may find no way to: a volume below a directory that is closed to
+/// all but the host's root. What init can clone itself it does, as then what the host has made read-only stays so.
+fn plan_spare(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    bind: &Bind,
+    around: &Around<'_>,
+    propagation: Option<Propagation>,
+) -> Option<Spare> {
+    let has_user = *around.namespaces.get(Kind::User) != Source::Inherit;
+    if !has_user || !draft.host.holds(CAP_SYS_ADMIN) || bind.source_link == SourceLink::Copy {
+        return None;
     }
+    let slot = draft.slot();
+    let (source, reach, link) = (bind.source.clone(), bind.reach, bind.source_link);
+    draft.before(pointer.to_owned(), HostOp::CloneTree { slot, source, reach, link, owners: None });
+    Some(Spare { tree: slot.0, propagation })
 }
 
 fn some(text: &str) -> Option<&str> {

@@ -29,7 +29,7 @@ use crate::error::{During, Error, ErrorKind, Result};
 use crate::init::{Init, Message, Trace, receive, release};
 use crate::listener;
 use crate::plan::{
-    Agent, DeviceMove, ExecOp, HookKind, HostOp, InitOp, Plan, Point, ResourceLimit, Side, Slot, Step,
+    Agent, DeviceMove, ExecOp, HookKind, HostOp, InitOp, Owners, Plan, Point, ResourceLimit, Side, Slot, Step,
 };
 use crate::resctrl::Owned;
 
@@ -205,9 +205,10 @@ impl Host<'_> {
             HostOp::MakeUserNamespace { slot, maps, method } => {
                 self.fill(*slot, tree::make_user_namespace(maps, method)?)
             }
-            HostOp::CloneTree { slot, source, reach, link, namespace, mapped } => {
-                let namespace = self.slot(*namespace)?;
-                let tree = tree::clone(source, *reach, *link, namespace, *mapped)?;
+            HostOp::CloneTree { slot, source, reach, link, owners } => {
+                let namespace =
+                    |owners: &Owners| Ok::<_, Error>((self.slot(owners.namespace)?, owners.reach));
+                let tree = tree::clone(source, *reach, *link, owners.as_ref().map(namespace).transpose()?)?;
                 self.fill(*slot, tree)
             }
             HostOp::OpenStartFifos { go, outcome } => self.open_start_fifos(*go, *outcome),

@@ -38,22 +38,25 @@ fn write_and_open(process: &Process, maps: &IdMaps, method: &MapMethod) -> Resul
     Ok(namespace::open(Kind::User, &target)?.into_fd())
 }
 
-/// Clones the tree of a bind's source and has it show other owners.
+/// Clones the tree of a bind's source and, where a user namespace and the mounts concerned are given, has it show other
+/// owners.
 pub(super) fn clone(
     source: &HostPath,
     reach: Reach,
     link: SourceLink,
-    user_namespace: BorrowedFd<'_>,
-    mapped: Reach,
+    owners: Option<(BorrowedFd<'_>, Reach)>,
 ) -> Result<OwnedFd> {
-    let tree = palisade_mount::clone_tree(source, reach, link).map_err(|failure| worded(source, &failure))?;
-    palisade_mount::map_tree(tree.as_fd(), mapped, user_namespace)
-        .map_err(|failure| worded(source, &failure))?;
+    let kind = if owners.is_some() { "id-mapped bind" } else { "bind" };
+    let worded = |failure: Failure| worded(kind, source, &failure);
+    let tree = palisade_mount::clone_tree(source, reach, link).map_err(worded)?;
+    if let Some((user_namespace, mapped)) = owners {
+        palisade_mount::map_tree(tree.as_fd(), mapped, user_namespace).map_err(worded)?;
+    }
     Ok(tree)
 }
 
-fn worded(source: &HostPath, failure: &Failure) -> Error {
-    let error = Error::new(format!("id-mapped bind of {source}: {failure}"));
+fn worded(kind: &str, source: &HostPath, failure: &Failure) -> Error {
+    let error = Error::new(format!("{kind} of {source}: {failure}"));
     match (failure.step, failure.errno) {
         (Step::OpenTree, Errno::NOENT) => error.hint("the source does not exist"),
         (Step::OpenTree, Errno::INVAL) => error.hint("the source is unbindable"),

@@ -218,7 +218,7 @@ pub enum HostOp {
         #[serde(skip)]
         method: MapMethod,
     },
-    /// Clones the tree of a bind's source and has it show its files with other owners, for init to attach.
+    /// Clones the tree of a bind's source for init to attach, who may not reach the source, or to map its owners.
     CloneTree {
         /// Where the descriptor goes.
         slot: Slot,
@@ -228,10 +228,9 @@ pub enum HostOp {
         reach: palisade_mount::Reach,
         /// What happens where the source is a symbolic link.
         link: palisade_mount::SourceLink,
-        /// The user namespace whose maps say who the owners are.
-        namespace: Slot,
-        /// Whether the mounts below show other owners, too.
-        mapped: palisade_mount::Reach,
+        /// Whose files it shows as whose, where it does so.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        owners: Option<Owners>,
     },
     /// Opens the FIFOs by which `start` lets the container's program begin.
     OpenStartFifos {
@@ -338,6 +337,15 @@ pub enum HostOp {
         /// The point.
         point: Point,
     },
+}
+
+/// Who owns the files that a tree shows.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Owners {
+    /// The user namespace whose maps say that.
+    pub namespace: Slot,
+    /// Whether the mounts below show other owners, too.
+    pub reach: palisade_mount::Reach,
 }
 
 /// What happens to the supplementary groups of whoever calls the runtime.

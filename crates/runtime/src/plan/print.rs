@@ -141,6 +141,7 @@ impl fmt::Display for HostOp {
             Self::OpenNamespace { kind, path, .. } => write!(f, "open the {kind} namespace {path}"),
             Self::OpenProcess { pid, .. } => write!(f, "open process {pid}"),
             Self::MakeUserNamespace { .. } => f.write_str("make a user namespace for the id maps of mounts"),
+            Self::CloneTree { source, owners: None, .. } => write!(f, "clone the mount of {source}"),
             Self::CloneTree { source, .. } => write!(f, "clone the mount of {source} with mapped ids"),
             Self::Record => f.write_str("record the process"),
             Self::OpenStartFifos { .. } => f.write_str("make the FIFOs of start"),

@@ -31,10 +31,13 @@ impl Plan {
                     one(IdKind::Gid)
                 )]
             }
-            HostOp::CloneTree { slot, source, namespace, .. } => vec![format!(
+            HostOp::CloneTree { slot, source, owners: None, .. } => {
+                vec![format!("# descriptor {} is a clone of {source}", number(*slot))]
+            }
+            HostOp::CloneTree { slot, source, owners: Some(owners), .. } => vec![format!(
                 "# descriptor {} is a clone of {source} with the ids of descriptor {}",
                 number(*slot),
-                number(*namespace)
+                number(owners.namespace)
             )],
             HostOp::OpenStartFifos { .. } => {
                 vec![format!("mkfifo {} {}", crate::record::GO_FIFO, crate::record::OUTCOME_FIFO)]
