@@ -29,7 +29,8 @@ pub(crate) fn ps(verb: &Ps, store: &Store) -> Result<u8> {
 /// The table of `ps -ef`, as runc has it; one of our own where that program is missing or is another one's.
 fn usual_table(pids: &[i32]) -> String {
     let said = Command::new("ps").arg("-ef").stderr(Stdio::null()).output().ok();
-    let said = said.filter(|said| said.status.success());
+    // That of busybox takes the options and prints what it always does.
+    let said = said.filter(|said| said.status.success() && said.stdout.starts_with(b"UID"));
     let table = said.and_then(|said| filter(&String::from_utf8_lossy(&said.stdout), pids).ok());
     table.unwrap_or_else(|| {
         let mut rows = vec![["UID", "PID", "PPID", "CMD"].map(str::to_owned)];
