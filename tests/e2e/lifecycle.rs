@@ -147,15 +147,7 @@ fn kill_all_reaches_every_process() {
     if !has_freezer() {
         palisade_tests::skip!(case, "no cgroup");
     }
-    let bundle = Bundle::script(&case, "sleep 1000 & sleep 1000 & wait").with(|config| {
-        let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
-        // In the host's pid namespace nothing dies with the first process.
-        namespaces.retain(|namespace| namespace["type"] != "pid");
-        config["mounts"][0] =
-            json!({ "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "ro"] });
-        config["linux"]["maskedPaths"] = json!([]);
-        config["linux"]["readonlyPaths"] = json!([]);
-    });
+    let bundle = Bundle::script(&case, "sleep 1000 & sleep 1000 & wait").without_pid_namespace();
     let container = Container::start(&case, &bundle);
     wait_until("all three run", || container.does("ps").stdout.lines().count() == 4);
     container.verb("kill").args(["--all", "KILL"]).run().succeeded();

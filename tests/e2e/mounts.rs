@@ -2,7 +2,7 @@
 
 mod cgroup;
 mod devices;
-mod id_mapped;
+pub(crate) mod id_mapped;
 mod links;
 mod options;
 mod propagation;

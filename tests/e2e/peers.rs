@@ -7,6 +7,8 @@ use palisade_tests::container::wait_until;
 use palisade_tests::{Bundle, Case, Container, Privilege, case, group, skip};
 use serde_json::{Value, json};
 
+use crate::mounts::id_mapped::with_user_namespace;
+
 /// Adds a mount behind all others.
 fn mounting(bundle: &Bundle, case: &Case, mount: Value) -> Bundle {
     bundle.variant(case, |config| config["mounts"].as_array_mut().expect("a list").push(mount))
@@ -49,14 +51,7 @@ fn sigkill_ends_all_of_a_container_without_a_pid_namespace() {
     if !group::can_make() {
         skip!(case, "no cgroup, by which the others would be known");
     }
-    let bundle = Bundle::script(&case, "sleep 1000 & sleep 1000 & wait").with(|config| {
-        let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
-        namespaces.retain(|namespace| namespace["type"] != "pid");
-        config["mounts"][0] =
-            json!({ "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "ro"] });
-        config["linux"]["maskedPaths"] = json!([]);
-        config["linux"]["readonlyPaths"] = json!([]);
-    });
+    let bundle = Bundle::script(&case, "sleep 1000 & sleep 1000 & wait").without_pid_namespace();
     let lives = |container: &Container<'_>| container.does("ps").stdout.lines().count() - 1;
     let container = Container::start(&case, &bundle);
     wait_until("all three run", || lives(&container) == 3);
@@ -251,10 +246,7 @@ fn a_user_namespace_gets_volumes_that_its_root_finds_no_way_to() {
     let script =
         "cat /v/file /f; touch /v/x 2>&1; grep -E ' (/v|/f) ' /proc/self/mountinfo | grep -c shared:; true";
     let bundle = Bundle::script(&case, script).with(|config| {
-        config["linux"]["namespaces"].as_array_mut().expect("a list").push(json!({ "type": "user" }));
-        for map in ["uidMappings", "gidMappings"] {
-            config["linux"][map] = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
-        }
+        with_user_namespace(config, &[[0, 100_000, 65_536]]);
     });
     let bundle = mounting(
         &bundle,

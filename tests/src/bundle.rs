@@ -99,6 +99,24 @@ impl Bundle {
         self.run(case).refusal(case)
     }
 
+    /// Leaves the container in the host's pid namespace, where nothing dies with the first process. A user cannot mount a
+    /// procfs there.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn without_pid_namespace(self) -> Self {
+        self.with(|config| {
+            let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
+            namespaces.retain(|namespace| namespace["type"] != "pid");
+            config["mounts"][0] = json!({
+                "destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind", "ro"]
+            });
+            config["linux"]["maskedPaths"] = json!([]);
+            config["linux"]["readonlyPaths"] = json!([]);
+        })
+    }
+
     /// Changes the config.
     ///
     /// # Panics

@@ -63,7 +63,7 @@ pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
         tiers => tiers,
     };
     if request.setup {
-        let needs: Vec<Need> = tiers.iter().flat_map(|tier| tier.needs()).copied().collect();
+        let needs: Vec<Need> = tiers.iter().flat_map(|tier| tier.needs()).collect();
         if let Err(error) = need::provide(&needs, &workspace, &interrupt) {
             // The tiers that lack something for it fail by name; the others still have something to say.
             eprintln!("setup: {error:#}");
@@ -81,8 +81,8 @@ pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
 }
 
 fn missing(tier: Tier, workspace: &Workspace) -> Vec<&'static str> {
-    let needs = tier.needs().iter();
-    needs.filter(|need| !need.is_met(workspace)).map(|need| need.name()).collect()
+    let needs = tier.needs().into_iter();
+    needs.filter(|need| !need.is_met(workspace)).map(Need::name).collect()
 }
 
 /// Describes a tier that cannot run: what it lacks and the one command that would provide it.

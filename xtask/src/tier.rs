@@ -67,12 +67,15 @@ impl Tier {
     }
 
     /// What must be there for the tier to run.
-    pub(crate) fn needs(self) -> &'static [Need] {
+    pub(crate) fn needs(self) -> Vec<Need> {
+        /// Of every virtual machine.
+        const MACHINE: &[Need] =
+            &[Need::Qemu, Need::Kernel, Need::Busybox, Need::IdMaps, Need::Criu, Need::Nftables, Need::Rdma];
         match self {
-            Self::Unit | Self::Golden => &[],
-            Self::HostRoot => &[Need::Root, Need::Busybox, Need::Nftables],
-            Self::HostUser => &[Need::Busybox, Need::IdMaps],
-            Self::Engines => &[
+            Self::Unit | Self::Golden => Vec::new(),
+            Self::HostRoot => vec![Need::Root, Need::Busybox, Need::Nftables],
+            Self::HostUser => vec![Need::Busybox, Need::IdMaps],
+            Self::Engines => vec![
                 Need::Root,
                 Need::Busybox,
                 Need::IdMaps,
@@ -81,37 +84,9 @@ impl Tier {
                 Need::Docker,
                 Need::Images,
             ],
-            Self::VmV2 | Self::VmV1 => &[
-                Need::Qemu,
-                Need::Kernel,
-                Need::Busybox,
-                Need::IdMaps,
-                Need::Criu,
-                Need::Nftables,
-                Need::Rdma,
-            ],
-            Self::VmHybrid => &[
-                Need::Qemu,
-                Need::Kernel,
-                Need::Busybox,
-                Need::IdMaps,
-                Need::Criu,
-                Need::Nftables,
-                Need::Rdma,
-                Need::PolicyCompiler,
-            ],
-            Self::VmSystemd => &[
-                Need::Qemu,
-                Need::Kernel,
-                Need::Busybox,
-                Need::IdMaps,
-                Need::Criu,
-                Need::Nftables,
-                Need::Rdma,
-                Need::Bootstrap,
-                Need::FileSystems,
-                Need::SystemdDisk,
-            ],
+            Self::VmV2 | Self::VmV1 => MACHINE.to_vec(),
+            Self::VmHybrid => [MACHINE, &[Need::PolicyCompiler]].concat(),
+            Self::VmSystemd => [MACHINE, &[Need::Bootstrap, Need::FileSystems, Need::SystemdDisk]].concat(),
         }
     }
 

@@ -77,7 +77,7 @@ pub(crate) fn run(errand: &Errands) -> Result<ExitCode> {
         Errands::Test(TestArguments { cgroups, .. }) | Errands::Shell(ShellArguments { cgroups }) => *cgroups,
     };
     let tier = cgroups.tier();
-    let lacking = tier.needs().iter().filter(|need| !need.is_met(&workspace));
+    let lacking = tier.needs().into_iter().filter(|need| !need.is_met(&workspace));
     let lacking: Vec<&str> = lacking.map(|need| need.name()).collect();
     if !lacking.is_empty() {
         bail!("needs {}: `cargo xtask test --setup --tier {}`", lacking.join(", "), tier.name());

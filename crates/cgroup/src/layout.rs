@@ -110,6 +110,11 @@ impl Layout {
         }
     }
 
+    /// Returns the version of the hierarchy that `controller` lives in.
+    pub fn version(&self, controller: Controller) -> Option<Version> {
+        self.hierarchy(controller).map(|hierarchy| hierarchy.version)
+    }
+
     /// Returns the v2 tree, if it is mounted.
     pub fn unified(&self) -> Option<&Hierarchy> {
         self.hierarchies.iter().find(|hierarchy| hierarchy.version == Version::V2)

@@ -126,7 +126,7 @@ fn open_target(root: BorrowedFd<'_>, op: &Bind, tree: BorrowedFd<'_>) -> Result<
     }
     let source = fstat(tree).at(Step::Fstat)?;
     if FileType::from_raw_mode(source.st_mode) == FileType::Directory {
-        resolve::directory(root, target, Mode::from_raw_mode(0o755), Links::Follow)
+        resolve::missing_directory(root, target, Mode::from_raw_mode(0o755), Links::Follow)
     } else {
         resolve::file(root, target)
     }

@@ -36,10 +36,13 @@ pub(crate) fn mount(op: &FileSystem, state: &mut State<'_>) -> Result<(), Failur
     // Whoever could aim these two elsewhere would have later writes to procfs and the masks land there too.
     let links =
         if matches!(op.fstype.to_bytes(), b"proc" | b"sysfs") { Links::Refuse } else { Links::Follow };
+    let existing = resolve::existing_directory(root, &op.target, links)?;
     // A directory that is made for it has no mode that anybody chose: the file system's default holds.
-    let has_mode = op.tmpfs_mode == TmpfsMode::OfTarget
-        && resolve::open_if_present(root, &op.target, OFlags::PATH)?.is_some();
-    let target = resolve::directory(root, &op.target, Mode::from_raw_mode(0o755), links)?;
+    let has_mode = existing.is_some() && op.tmpfs_mode == TmpfsMode::OfTarget;
+    let target = match existing {
+        Some(directory) => directory,
+        None => resolve::missing_directory(root, &op.target, Mode::from_raw_mode(0o755), links)?,
+    };
     let context = open_context(&op.fstype)?;
     configure(context.as_fd(), &op.parameters)?;
     if has_mode {

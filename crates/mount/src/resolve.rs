@@ -116,10 +116,32 @@ pub(crate) fn directory(
     mode: Mode,
     links: Links,
 ) -> Result<OwnedFd, Failure> {
-    match open(root, path, DIRECTORY, links) {
-        Err(failure) if failure.errno == Errno::NOENT => {}
-        result => return result,
+    match existing_directory(root, path, links)? {
+        Some(directory) => Ok(directory),
+        None => missing_directory(root, path, mode, links),
     }
+}
+
+/// Opens a directory, or says that there is nothing.
+pub(crate) fn existing_directory(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    links: Links,
+) -> Result<Option<OwnedFd>, Failure> {
+    match open(root, path, DIRECTORY, links) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(failure) if failure.errno == Errno::NOENT => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Makes a directory that is not there, and what is missing above it.
+pub(crate) fn missing_directory(
+    root: BorrowedFd<'_>,
+    path: &CStr,
+    mode: Mode,
+    links: Links,
+) -> Result<OwnedFd, Failure> {
     let make = |parent: BorrowedFd<'_>, name: &CStr| mkdirat(parent, name, mode);
     let (parent, name) = make_at(root, path, links, Step::MkdirAt, make)?;
     openat(&parent, name.as_c_str(), DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).at(Step::OpenAt)

@@ -43,7 +43,7 @@ fn output(case: &Case, script: &str, own: &[[u32; 3]], mount: Value) -> String {
     bundle.output(case)
 }
 
-fn with_user_namespace(config: &mut Value, own: &[[u32; 3]]) {
+pub(crate) fn with_user_namespace(config: &mut Value, own: &[[u32; 3]]) {
     if own.is_empty() {
         return;
     }

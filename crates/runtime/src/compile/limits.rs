@@ -89,8 +89,7 @@ fn read_memory(draft: &mut Draft<'_>, memory: &oci::Memory) -> model::Memory {
 /// Leaves out v1's limit of the kernel's own memory where the kernel would take the number and limit nothing by it.
 fn drop_kernel_memory(draft: &mut Draft<'_>, memory: &mut model::Memory) {
     const WITHOUT_IT: (u32, u32) = (5, 16);
-    let home = draft.host.cgroups.hierarchy(Controller::Memory);
-    let is_v1 = home.is_some_and(|hierarchy| hierarchy.version == Version::V1);
+    let is_v1 = draft.host.cgroups.version(Controller::Memory) == Some(Version::V1);
     if is_v1 && draft.host.kernel >= WITHOUT_IT && memory.kernel.take().is_some() {
         let why = "left out: since Linux 5.16 the kernel does not limit its own memory apart";
         draft.warnings.push(format!("{POINTER}/memory/kernel: {why}"));

@@ -10,7 +10,7 @@ use palisade_systemd::{Property, Value};
 
 /// Turns accounting on for what the machine has, so that the group has those controllers.
 pub(crate) fn accounting(layout: &Layout) -> Vec<Property> {
-    let io = match version(layout, Controller::Io) {
+    let io = match layout.version(Controller::Io) {
         Some(Version::V1) => "BlockIOAccounting",
         _ => "IOAccounting",
     };
@@ -26,7 +26,7 @@ pub(crate) fn of_limits(limits: &Limits, layout: &Layout) -> Vec<Property> {
         list.extend(limit.map(|limit| Property::new(name, number(limit))));
     };
     let memory = &limits.memory;
-    if version(layout, Controller::Memory) == Some(Version::V1) {
+    if layout.version(Controller::Memory) == Some(Version::V1) {
         add("MemoryLimit", memory.limit);
     } else {
         add("MemoryMax", memory.limit);
@@ -34,13 +34,13 @@ pub(crate) fn of_limits(limits: &Limits, layout: &Layout) -> Vec<Property> {
         add("MemorySwapMax", convert::swap_alone(memory.limit, memory.swap).ok().flatten());
     }
     add("TasksMax", limits.pids);
-    list.extend(of_cpu(&limits.cpu, version(layout, Controller::Cpu)));
-    if version(layout, Controller::Cpuset) == Some(Version::V2) {
+    list.extend(of_cpu(&limits.cpu, layout.version(Controller::Cpu)));
+    if layout.version(Controller::Cpuset) == Some(Version::V2) {
         let sets = [("AllowedCPUs", &limits.cpuset.cpus), ("AllowedMemoryNodes", &limits.cpuset.mems)];
         list.extend(sets.iter().filter_map(|(name, set)| Some(Property::new(*name, bits(set.as_deref()?)?))));
     }
     if let Some(weight) = limits.io.weight {
-        list.push(match version(layout, Controller::Io) {
+        list.push(match layout.version(Controller::Io) {
             Some(Version::V1) => Property::new("BlockIOWeight", Value::U64(u64::from(weight))),
             _ => Property::new("IOWeight", Value::U64(convert::io_weight(weight))),
         });
@@ -49,14 +49,10 @@ pub(crate) fn of_limits(limits: &Limits, layout: &Layout) -> Vec<Property> {
         list.extend(of_file(key, value));
     }
     // On v2 the runtime attaches a program of its own, which systemd leaves alone.
-    if let (Some(policy), Some(Version::V1)) = (&limits.devices, version(layout, Controller::Devices)) {
+    if let (Some(policy), Some(Version::V1)) = (&limits.devices, layout.version(Controller::Devices)) {
         list.extend(of_devices(policy));
     }
     list
-}
-
-fn version(layout: &Layout, controller: Controller) -> Option<Version> {
-    layout.hierarchy(controller).map(|hierarchy| hierarchy.version)
 }
 
 fn number(limit: Limit) -> Value {

@@ -59,12 +59,3 @@ pub(crate) fn cpu_set(cpus: &[u64]) -> CpuSet {
     }
     set
 }
-
-/// Every CPU that a set can name; the kernel takes those that there are. Nothing is allocated.
-pub(crate) fn every_cpu() -> CpuSet {
-    let mut set = CpuSet::new();
-    for number in 0..CpuSet::MAX_CPU {
-        set.set(number);
-    }
-    set
-}

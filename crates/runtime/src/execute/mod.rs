@@ -6,7 +6,7 @@ mod net_devices;
 mod scope;
 mod tree;
 
-pub(crate) use furnish::{cpu_set, every_cpu};
+pub(crate) use furnish::cpu_set;
 use net_devices::Moved;
 
 use std::ffi::{CStr, CString};

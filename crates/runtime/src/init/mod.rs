@@ -16,12 +16,12 @@ use palisade_sys::{clone, descriptor, launch, schedule};
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::DumpableBehavior;
-use rustix::thread::{Gid, Uid};
+use rustix::thread::{CpuSet, Gid, Uid};
 
 pub(crate) use message::{Message, decode, receive, release, send_descriptor};
 use message::{StepName, send};
 
-use crate::execute::{cpu_set, every_cpu};
+use crate::execute::cpu_set;
 use crate::plan::{CallersGroups, InitOp, Missing, Procfs, Slot, Step, Text};
 
 /// Whether each finished operation is told to the host, for `--explain`.
@@ -140,8 +140,10 @@ impl Init<'_> {
                 rustix::thread::sched_setaffinity(None, &cpu_set(cpus)).map_err(named("sched_setaffinity"))
             }
             InitOp::RunAnywhere => {
+                /// The kernel takes those that there are.
+                const EVERY: [u64; CpuSet::MAX_CPU / 64] = [u64::MAX; CpuSet::MAX_CPU / 64];
                 // Where a filter of the caller's forbids it, its CPUs are what there is.
-                let _kept = rustix::thread::sched_setaffinity(None, &every_cpu());
+                let _kept = rustix::thread::sched_setaffinity(None, &cpu_set(&EVERY));
                 Ok(())
             }
             InitOp::Announce { point } => {

@@ -47,12 +47,8 @@ impl Container {
             return Err(Error::new(format!("cannot delete container {}: it is {status}", self.record.id))
                 .hint("kill it first, or delete it with --force"));
         }
-        let spec = match self.record.ending {
-            Ending::Plain => None,
-            // Cut short before it was written whole, no hook has run either.
-            Ending::AsConfigured => self.directory.config().ok(),
-        };
-        let alone = self.record.ending == Ending::Plain || spec.as_ref().is_some_and(dies_with_its_first);
+        let spec = self.configured_ending();
+        let alone = self.dies_with_its_first(spec.as_ref());
         self.end(if status == Status::Stopped && alone { Force::No } else { Force::Yes })?;
         match spec {
             Some(spec) => self.forget(&spec, Host::probe),
@@ -60,10 +56,18 @@ impl Container {
         }
     }
 
-    /// Tells whether the kernel ends all its processes with the first.
-    pub(super) fn dies_with_its_first(&self) -> bool {
-        self.record.ending == Ending::Plain
-            || self.directory.config().is_ok_and(|spec| dies_with_its_first(&spec))
+    /// Its configuration, where that means something for its end.
+    pub(super) fn configured_ending(&self) -> Option<Spec> {
+        match self.record.ending {
+            Ending::Plain => None,
+            // Cut short before it was written whole, no hook has run either.
+            Ending::AsConfigured => self.directory.config().ok(),
+        }
+    }
+
+    /// Tells of [`Self::configured_ending`] whether the kernel ends all its processes with the first.
+    pub(super) fn dies_with_its_first(&self, ending: Option<&Spec>) -> bool {
+        self.record.ending == Ending::Plain || ending.is_some_and(dies_with_its_first)
     }
 
     /// Removes a container whose first process has ended and was reaped by the caller, who still has its group; gives

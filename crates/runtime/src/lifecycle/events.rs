@@ -97,7 +97,7 @@ impl Source {
             Err(error) if error.kind() == CgroupErrorKind::NotFound => return Err(without()),
             group => group?,
         };
-        let memory = layout.hierarchy(Controller::Memory).map_or(Version::V2, |hierarchy| hierarchy.version);
+        let memory = layout.version(Controller::Memory).unwrap_or(Version::V2);
         let has_network = container.record.kinds().contains(Kind::Net);
         Ok(Self { group, process, memory, has_network, class: container.class()? })
     }

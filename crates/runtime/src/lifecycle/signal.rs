@@ -24,7 +24,8 @@ impl Container {
     /// left of a container without a pid namespace of its own.
     pub fn kill(&self, signal: Signal, reach: Reach) -> Result<()> {
         // In a pid namespace of others the kernel ends the first process alone.
-        let ends_first_alone = signal == Signal::KILL && !self.dies_with_its_first();
+        let ends_first_alone =
+            signal == Signal::KILL && !self.dies_with_its_first(self.configured_ending().as_ref());
         if (reach == Reach::All || ends_first_alone)
             && let Some(group) = self.group()?
             && (reach == Reach::All || !group.procs()?.is_empty())

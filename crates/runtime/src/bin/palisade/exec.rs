@@ -169,8 +169,8 @@ fn add_capabilities(process: &mut ProcessSpec, names: &[String]) -> Result<()> {
         set.extend(wanted.iter());
     }
     // What is not inheritable cannot be ambient.
-    let inheritable: Vec<Capability> = sets.inheritable.iter().collect();
-    sets.ambient.extend(wanted.iter().filter(|capability| inheritable.contains(capability)));
+    let inheritable = sets.inheritable;
+    sets.ambient.extend(wanted.iter().filter(|capability| inheritable.contains(*capability)));
     Ok(())
 }
 
