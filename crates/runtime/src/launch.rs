@@ -86,7 +86,7 @@ fn add(program: &mut Program, op: &ExecOp, tag: u64) {
             program.default_signal(SIGPIPE, tag);
             program.unblock_signals(tag);
         }
-        ExecOp::SessionKeyring { name } => program.session_keyring(name, tag),
+        ExecOp::SessionKeyring { name } => program.session_keyring(name.as_deref(), tag),
         ExecOp::Personality { persona } => program.personality(u64::from(*persona), tag),
         ExecOp::MemoryPolicy { mode, nodes } => program.memory_policy(u64::from(*mode), nodes, tag),
         ExecOp::DropBounding { kept } => {

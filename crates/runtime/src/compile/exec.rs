@@ -69,6 +69,7 @@ pub fn exec(host: &Host, request: &ExecRequest<'_>) -> Result<(Plan, Vec<String>
         id: request.id,
         keyring: request.keyring,
         process: request.process,
+        seccomp: request.seccomp,
         modules: request.modules,
         personality: request.personality,
         memory_policy: request.memory_policy,

@@ -2,10 +2,10 @@
 //! drops rights.
 
 use palisade_oci::{
-    MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode, Personality, PersonalityDomain, Process,
+    MemoryPolicy, MemoryPolicyFlag, MemoryPolicyMode, Personality, PersonalityDomain, Process, Seccomp,
 };
 
-use super::{Draft, Keyring, list};
+use super::{Draft, Keyring, list, seccomp};
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
 use crate::plan::{ExecOp, HostOp, Label, Step};
@@ -18,6 +18,7 @@ pub(super) struct Settings<'a> {
     pub(super) id: &'a ContainerId,
     pub(super) keyring: Keyring,
     pub(super) process: &'a Process,
+    pub(super) seccomp: Option<&'a Seccomp>,
     pub(super) modules: SecurityModules,
     pub(super) personality: Option<&'a Personality>,
     pub(super) memory_policy: Option<&'a MemoryPolicy>,
@@ -27,9 +28,11 @@ pub(super) struct Settings<'a> {
 pub(super) fn plan(draft: &mut Draft<'_>, settings: &Settings<'_>) -> Vec<Step<ExecOp>> {
     let mut steps: Vec<Step<ExecOp>> = plan_labels(draft, settings).into_iter().collect();
     if settings.keyring == Keyring::Own {
-        // As runc calls it, whose users look for it by that name.
-        let name = draft.text("", &format!("_ses.{}", settings.id));
-        steps.extend(name.map(|name| Step::new("", ExecOp::SessionKeyring { name })));
+        // As runc calls it, whose users look for it by that name. The kernel looks for it among those of all containers,
+        // 0.3 ms with 1,000, which is for nothing where no process could use it.
+        let is_of_use = settings.seccomp.is_none_or(seccomp::allows_keys);
+        let name = is_of_use.then(|| draft.text("", &format!("_ses.{}", settings.id))).flatten();
+        steps.push(Step::new("", ExecOp::SessionKeyring { name }));
     }
     if let Some(personality) = settings.personality {
         steps.extend(read_personality(draft, personality));

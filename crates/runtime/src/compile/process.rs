@@ -56,6 +56,7 @@ pub(super) fn read(
         id: request.id,
         keyring: request.keyring,
         process,
+        seccomp: spec.linux.seccomp.as_ref(),
         modules: request.modules,
         personality: spec.linux.personality.as_ref(),
         memory_policy: spec.linux.memory_policy.as_ref(),

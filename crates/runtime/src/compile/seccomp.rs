@@ -34,6 +34,16 @@ fn asks(section: &oci::Seccomp) -> bool {
     actions.any(|action| action == oci::SeccompAction::Notify)
 }
 
+/// Tells whether some process may call what keys are used by, `keyrings(7)`; Docker's default profile lets nobody.
+pub(super) fn allows_keys(section: &oci::Seccomp) -> bool {
+    use oci::SeccompAction::{Errno, Kill, KillProcess, KillThread, Trap};
+    const CALLS: [&str; 3] = ["add_key", "keyctl", "request_key"];
+    let denies = |action| matches!(action, Errno | Kill | KillProcess | KillThread | Trap);
+    let mut others = section.syscalls.iter().filter(|entry| !denies(entry.action));
+    let names_one = |entry: &oci::SeccompSyscall| entry.names.iter().any(|name| CALLS.contains(&name.as_str()));
+    !denies(section.default_action) || others.any(names_one)
+}
+
 /// Compiles the seccomp section for the exec list, where it was not before; `receiver` is the socket that an annotation
 /// names.
 pub(super) fn plan(

@@ -585,8 +585,9 @@ pub enum ExecOp {
     },
     /// Leaves the caller's session keyring for the container's own.
     SessionKeyring {
-        /// What the keyring is called.
-        name: Text,
+        /// What the keyring is called, for others to join it by.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<Text>,
     },
     /// Sets the execution domain.
     Personality {

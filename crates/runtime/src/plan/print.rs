@@ -251,7 +251,8 @@ impl fmt::Display for ExecOp {
                     labels.iter().map(|label| format!("{} to /proc/{}", label.value, label.file)).collect();
                 write!(f, "write {}", texts.join(", "))
             }
-            Self::SessionKeyring { name } => write!(f, "join session keyring {name}"),
+            Self::SessionKeyring { name: Some(name) } => write!(f, "join session keyring {name}"),
+            Self::SessionKeyring { name: None } => f.write_str("make a session keyring"),
             Self::Personality { persona: 0 } => f.write_str("execution domain LINUX"),
             Self::Personality { persona: 8 } => f.write_str("execution domain LINUX32"),
             Self::Personality { persona } => write!(f, "execution domain {persona:#x}"),

@@ -167,7 +167,8 @@ pub(super) fn exec_shell(op: &ExecOp) -> Vec<String> {
             .iter()
             .map(|label| format!("printf %s {} > /proc/{}", quote(&label.value), quote(&label.file)))
             .collect(),
-        ExecOp::SessionKeyring { name } => vec![format!("keyctl session {}", quote(name))],
+        ExecOp::SessionKeyring { name: Some(name) } => vec![format!("keyctl session {}", quote(name))],
+        ExecOp::SessionKeyring { name: None } => vec!["keyctl session".to_owned()],
         ExecOp::Personality { persona } => {
             vec![format!("setarch {}", if *persona == 8 { "linux32" } else { "linux64" })]
         }

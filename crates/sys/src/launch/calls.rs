@@ -211,11 +211,14 @@ impl Program {
         self.report(libc::SYS_write, &[0, text, length], tag);
     }
 
-    /// Leaves the session keyring for the one of this name, which is made where the user has none. A kernel without
-    /// keys is no failure (`keyctl(2)`, Linux 2.6.11).
-    pub fn session_keyring(&mut self, name: &CStr, tag: u64) {
-        let name = self.string(name);
+    /// Leaves the session keyring for the one of this name, which is made where the user has none, or for a new one
+    /// without a name. A kernel without keys is no failure (`keyctl(2)`, Linux 2.6.11).
+    pub fn session_keyring(&mut self, name: Option<&CStr>, tag: u64) {
         let absent = Tolerated::ABSENT;
+        let Some(name) = name else {
+            return self.call(libc::SYS_keyctl, &[KEYCTL_JOIN_SESSION_KEYRING, 0], tag, absent);
+        };
+        let name = self.string(name);
         self.call(libc::SYS_keyctl, &[KEYCTL_JOIN_SESSION_KEYRING, name], tag, absent);
         // Otherwise nobody could join it by its name.
         let permit = [KEYCTL_SETPERM, KEY_SPEC_SESSION_KEYRING, SESSION_KEYRING_PERMISSIONS];
