@@ -35,6 +35,27 @@ fn the_session_keyring_is_named_after_the_container_and_shared_with_exec() {
     container.remove();
 }
 
+/// The kernel has to look for a name, and nobody in the container could ask for it.
+#[test]
+fn the_session_keyring_has_no_name_where_the_filter_lets_nobody_use_it() {
+    let case = case!();
+    if !fs::exists("/proc/keys").expect("look into /proc") {
+        skip!(case, "the kernel has no keys");
+    }
+    let bundle = bundle(&case, "sleep 1000").with(|config| {
+        let calls = ["add_key", "keyctl", "request_key"];
+        config["linux"]["seccomp"] = json!({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{ "names": calls, "action": "SCMP_ACT_ERRNO" }],
+        });
+    });
+    let container = Container::start(&case, &bundle);
+    let keys = container.shell("cat /proc/keys");
+    assert!(keys.contains("_ses: "), "it has one all the same: {keys}");
+    assert!(!keys.contains(&format!("_ses.{}", container.id())), "{keys}");
+    container.remove();
+}
+
 #[test]
 fn the_callers_keyring_stays_when_asked_for() {
     let case = case!();

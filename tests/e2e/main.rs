@@ -11,6 +11,7 @@ mod events;
 mod exec;
 mod execution;
 mod hooks;
+mod host_mounts;
 mod inspect;
 mod killed_runtime;
 mod labels;

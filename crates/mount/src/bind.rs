@@ -9,7 +9,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, PROC_SUPER_MAGIC, fstat, fstatfs, 
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use crate::attributes::Reach;
+use crate::attributes::{Propagation, Reach};
 use crate::failure::{At, Failure, Step};
 use crate::filesystem::{attach, change, propagate};
 use crate::node;
@@ -98,6 +98,21 @@ pub fn clone_tree(path: &CStr, reach: Reach, link: SourceLink) -> Result<OwnedFd
 /// `EPERM` without CAP_SYS_ADMIN in the user namespace of the file system, `EINVAL` where it allows no such mounts.
 pub fn map_tree(tree: BorrowedFd<'_>, reach: Reach, user_namespace: BorrowedFd<'_>) -> Result<(), Failure> {
     map_ids(tree, reach.into(), user_namespace).at(Step::MountSetattr)
+}
+
+/// Gives a tree of [`clone_tree`] a propagation, and attaches it to a directory.
+///
+/// See `mount_setattr(2)`, Linux 5.12, and `move_mount(2)`, Linux 5.2.
+///
+/// # Errors
+/// `EPERM` without CAP_SYS_ADMIN over the mount namespace.
+pub fn attach_tree(
+    tree: BorrowedFd<'_>,
+    propagation: Propagation,
+    place: BorrowedFd<'_>,
+) -> Result<(), Failure> {
+    propagate(tree, &[propagation])?;
+    attach(tree, place)
 }
 
 /// Clones the mount, or the tree of mounts, that a descriptor stands on.

@@ -17,6 +17,7 @@ impl Op {
                 RootSource::Layered(layered) => {
                     format!("layered root of {} directories on {}", layered.layers.len(), layered.target)
                 }
+                RootSource::Attached { .. } => "root that is attached already".to_owned(),
             },
             Self::Mount(op) => format!("{} on {}", op.fstype, op.target),
             Self::Bind(op) => format!("bind of {} on {}", op.source, op.target),
@@ -28,7 +29,7 @@ impl Op {
             Self::Mask { path, .. } => format!("mask of {path}"),
             Self::Label { path, label } => format!("label {label} of {path}"),
             Self::ReadOnly { path } => format!("read-only {path}"),
-            Self::PivotRoot | Self::MoveRoot(_) => "change of the root".to_owned(),
+            Self::PivotRoot | Self::MoveRoot(_) | Self::ChangeRoot => "change of the root".to_owned(),
             Self::ReplaceRoot => "copy of the root in the place of /".to_owned(),
             Self::RootReadOnly => "read-only root".to_owned(),
             Self::RootPropagation(propagation) => format!("{} on the root", propagation.word()),

@@ -118,6 +118,16 @@ pub(crate) fn move_over(op: &MoveRoot, state: &mut State<'_>) -> Result<(), Fail
     move_over_root(state)
 }
 
+/// Enters the root and leaves all mounts where they are.
+pub(crate) fn change(state: &mut State<'_>) -> Result<(), Failure> {
+    let root = state.opened_root()?;
+    state.outside()?;
+    fchdir(root).at(Step::Fchdir)?;
+    chroot(c".").at(Step::Chroot)?;
+    state.phase = Phase::Inside;
+    Ok(())
+}
+
 fn move_over_root(state: &mut State<'_>) -> Result<(), Failure> {
     let root = state.opened_root()?;
     fchdir(root).at(Step::Fchdir)?;

@@ -81,6 +81,8 @@ steps! {
     Getdents => "getdents64",
     /// `sendfile(2)`.
     Sendfile => "sendfile",
+    /// `fcntl(2)`.
+    Duplicate => "fcntl F_DUPFD_CLOEXEC",
     /// `fchdir(2)`.
     Fchdir => "fchdir",
     /// `chdir(2)`.

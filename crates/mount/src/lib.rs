@@ -34,7 +34,7 @@ mod words;
 pub mod mountinfo;
 
 pub use attributes::{Attributes, Kind, Propagation, Reach};
-pub use bind::{clone_tree, map_tree};
+pub use bind::{attach_tree, clone_tree, map_tree};
 pub use error::Error;
 pub use failure::{Failure, Step};
 pub use filesystem::detached_procfs;

@@ -66,6 +66,9 @@ pub enum Op {
     ReplaceRoot,
     /// Makes the root the process's root by moving its mount over `/` and `chroot(2)`.
     MoveRoot(MoveRoot),
+    /// Makes the root the process's root by `chroot(2)` alone, in a mount namespace that others are in: nothing is moved
+    /// or detached. A process with CAP_SYS_CHROOT finds the way out.
+    ChangeRoot,
     /// Makes the root's own mount read-only.
     RootReadOnly,
     /// Sets the propagation of the container's root, as `linux.rootfsPropagation` asks.
@@ -101,6 +104,11 @@ pub enum RootSource {
     Overlay(Overlay),
     /// A private tmpfs with directories of the host laid into it.
     Layered(Layered),
+    /// A tree of [`State::with_trees`](crate::State::with_trees) that is attached already.
+    Attached {
+        /// Which.
+        tree: usize,
+    },
 }
 
 /// An overlay root.

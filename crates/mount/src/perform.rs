@@ -62,7 +62,8 @@ impl<'a> State<'a> {
         Self::with_trees(&[])
     }
 
-    /// Starts with detached mounts of the host that binds may ask for, by their places in `trees`.
+    /// Starts with mounts of the host that the root and binds may ask for, by their places in `trees`; those of binds are
+    /// detached.
     #[must_use]
     pub const fn with_trees(trees: &'a [OwnedFd]) -> Self {
         Self {
@@ -160,6 +161,7 @@ pub fn perform(op: &Op, state: &mut State<'_>) -> Result<(), Failure> {
         Op::PivotRoot => enter::pivot(state),
         Op::ReplaceRoot => enter::replace(state),
         Op::MoveRoot(op) => enter::move_over(op, state),
+        Op::ChangeRoot => enter::change(state),
         Op::RootReadOnly => root::read_only(state),
         Op::RootPropagation(propagation) => root::change(*propagation, state),
     }

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use palisade_sys::mount::{Reach as SysReach, mount_setattr};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::mount::{MountAttrFlags, MountPropagationFlags, mount_change};
 use rustix::process::fchdir;
 
@@ -67,6 +67,7 @@ pub(crate) fn open(op: &OpenRoot, state: &mut State<'_>) -> Result<(), Failure> 
             prepare(op, &tree)?;
             tree
         }
+        RootSource::Attached { tree } => fcntl_dupfd_cloexec(state.tree(*tree)?, 0).at(Step::Duplicate)?,
     };
     state.root = Some(root);
     Ok(())

@@ -52,6 +52,7 @@ impl Op {
                 }
                 line + "cd rootfs && mount --move . / && chroot ."
             }
+            Self::ChangeRoot => "cd rootfs && chroot .".to_owned(),
             Self::RootReadOnly => "mount -o remount,bind,ro /".to_owned(),
             Self::RootPropagation(propagation) => format!("mount --make-{} /", propagation.word()),
         }
@@ -89,6 +90,7 @@ fn open_root(op: &OpenRoot) -> String {
             (line, target)
         }
         RootSource::Layered(layered) => (open_layered(layered), quote(&layered.target.to_string())),
+        RootSource::Attached { tree } => return format!("# rootfs is /proc/self/fd/{}", descriptor(*tree)),
     };
     if !op.attributes.is_empty() {
         line.push_str(&format!(" && mount -o remount,bind,{} {target}", op.attributes.words().join(",")));
@@ -162,11 +164,15 @@ const fn versions_word(versions: Versions) -> Option<&'static str> {
     }
 }
 
+/// As what a tree's plan has it open, the standard streams before it.
+fn descriptor(tree: usize) -> usize {
+    tree + 3
+}
+
 fn bind(op: &Bind) -> String {
     let target = inside(&op.target);
     let source = match op.tree {
-        // As the plan's own commands have it open, the standard streams before it.
-        Some(index) => format!("/proc/self/fd/{}", index + 3),
+        Some(index) => format!("/proc/self/fd/{}", descriptor(index)),
         None => quote(&op.source.to_string()),
     };
     let mut line = format!("mount --{} {source} {target}", bind_word(op.reach));

@@ -14,6 +14,7 @@ use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Spec, Timestamp};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::mount::{MountPropagationFlags, UnmountFlags};
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ use crate::scope::Unit;
 pub(crate) const GO_FIFO: &str = "start";
 /// The FIFO that tells `start` how the exec went.
 pub(crate) const OUTCOME_FIFO: &str = "outcome";
+/// Where the root of a container is attached that has the caller's mount namespace.
+pub(crate) const ROOT: &str = "root";
 const STATE: &str = "state.json";
 const CONFIG: &str = "config.json";
 
@@ -188,6 +191,35 @@ fn check_owner(root: &Path, status: &rustix::fs::Stat) -> Result<()> {
     Err(Error::new(message).hint("name another one by --root or XDG_RUNTIME_DIR"))
 }
 
+/// Makes the directory that such a root is attached to.
+pub(crate) fn make_root_place(directory: BorrowedFd<'_>) -> Result<OwnedFd> {
+    rustix::fs::mkdirat(directory, ROOT, Mode::RWXU).during(format_args!("mkdir {ROOT}"))?;
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(directory, ROOT, flags, Mode::empty()).during(format_args!("open {ROOT}"))
+}
+
+/// Detaches the root that is attached there, and removes the directory, which does not succeed as long as anything is.
+fn remove_root_place(path: &Path) -> Result<()> {
+    let named = |call: &str| format!("{call} {}", path.display());
+    // Or what is mounted below a volume would go from its source as well.
+    let flags = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    match rustix::mount::mount_change(path, flags) {
+        Ok(()) => {
+            let flags = UnmountFlags::DETACH | UnmountFlags::NOFOLLOW;
+            rustix::mount::unmount(path, flags).during(named("umount"))?;
+        }
+        // Nothing is, or it was never made.
+        Err(Errno::INVAL | Errno::NOENT) => {}
+        // An ordinary user has none.
+        Err(Errno::PERM) => {}
+        Err(errno) => return Err(Error::call(named("mount --make-rprivate"), errno)),
+    }
+    match rustix::fs::unlinkat(CWD, path, AtFlags::REMOVEDIR) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(Error::call(named("rmdir"), errno)),
+    }
+}
+
 fn write_all(file: &OwnedFd, mut bytes: &[u8], path: &Path) -> Result<()> {
     while !bytes.is_empty() {
         let written = rustix::io::retry_on_intr(|| rustix::io::write(file, bytes))
@@ -302,6 +334,8 @@ impl Directory {
             Err(Errno::NOTEMPTY) => {}
             Err(errno) => return Err(Error::call(format_args!("rmdir {}", self.path.display()), errno)),
         }
+        // Before all else: what is mounted there is somebody's file system.
+        remove_root_place(&self.path.join(ROOT))?;
         match std::fs::remove_dir_all(&self.path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             other => other.during(format_args!("remove {}", self.path.display())),

@@ -194,19 +194,28 @@ fn schedule_beside(draft: &mut Draft<'_>, read: Option<&mut ProcessPlan>) {
     }
 }
 
-/// Joins the namespaces of a process. With rights over the host the user namespace comes last, since what the host
+/// Joins the namespaces of a process, and its root where that does not come with them. With rights over the host the user namespace comes last, since what the host
 /// owns is out of reach from inside it; without, all come at once, and the kernel takes the user namespace first.
 ///
 /// The pid namespace is one for children only: the process itself stays out of sight of the container's as long as it
 /// is a copy of the runtime, and the launch image forks.
 pub(super) fn join(draft: &mut Draft<'_>, pid: i32, kinds: Kinds, groups: CallersGroups) {
-    if kinds.is_empty() {
-        return;
-    }
-    let slot = draft.slot();
-    draft.before("", HostOp::OpenProcess { slot, pid });
     // Processes of the container could otherwise trace this one and take what it has of the host (CVE-2016-9962).
     draft.init("", InitOp::Hide);
+    if !kinds.is_empty() {
+        join_namespaces(draft, pid, kinds, groups);
+    }
+    if !kinds.contains(Kind::Mount) {
+        // Which otherwise comes with that namespace.
+        let slot = draft.slot();
+        draft.before("/root", HostOp::OpenRoot { slot, pid });
+        draft.init("/root", InitOp::ChangeRoot { slot });
+    }
+}
+
+fn join_namespaces(draft: &mut Draft<'_>, pid: i32, kinds: Kinds, groups: CallersGroups) {
+    let slot = draft.slot();
+    draft.before("", HostOp::OpenProcess { slot, pid });
     match draft.host.rights() {
         Rights::Full => {
             let others = kinds.without(Kind::User);

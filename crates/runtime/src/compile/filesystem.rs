@@ -12,7 +12,7 @@ use palisade_oci::{Mount, Spec};
 
 use super::namespaces::Moves;
 use super::{Draft, EnterRoot, Request, devices, hooks_before_root, mounts};
-use crate::plan::{Control, InitOp, Point};
+use crate::plan::{Control, HostOp, InitOp, Point};
 
 /// The links that a container's /dev has, config-linux.md#dev-symbolic-links and the runtime's default devices.
 const DEV_LINKS: [(&str, &str); 5] = [
@@ -33,11 +33,20 @@ pub(super) fn plan(
 ) -> PathBuf {
     let root = root_path(draft, spec, request);
     let wanted = wanted_propagation(draft, spec);
-    let first = first_propagation(wanted);
-    push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
-    open_root(draft, &root, request, first.kind);
+    let host = match namespaces.get(Kind::Mount) {
+        Source::Inherit => {
+            attach_root(draft, &root);
+            palisade_mount::Kind::Shared
+        }
+        Source::New | Source::Join(_) => {
+            let first = first_propagation(wanted);
+            push(draft, "/linux/rootfsPropagation", Op::Propagation(first));
+            open_root(draft, &root, request, first.kind);
+            first.kind
+        }
+    };
     let label = mounts::label(draft, spec, request);
-    let around = mounts::Around { namespaces, host: first.kind, label: label.as_ref() };
+    let around = mounts::Around { namespaces, host, label: label.as_ref() };
     mounts::plan(draft, spec, request, &around, moves);
     if !has_foreign_dev(spec) {
         devices::plan_nodes(draft, spec);
@@ -110,10 +119,7 @@ fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>, around: 
     let op = match &request.root {
         Some(root) => root.clone(),
         None => {
-            let Ok(path) = HostPath::new(root.as_os_str().as_encoded_bytes()) else {
-                draft.violations.add("/root/path", "it contains a NUL byte");
-                return;
-            };
+            let Some(path) = host_path(draft, root) else { return };
             OpenRoot {
                 source: RootSource::Directory { path, reach: Reach::Tree },
                 parent: if is_shared { Parent::MakePrivate } else { Parent::Keep },
@@ -123,6 +129,33 @@ fn open_root(draft: &mut Draft<'_>, root: &Path, request: &Request<'_>, around: 
         }
     };
     push(draft, "/root", Op::OpenRoot(op));
+}
+
+/// Plans a root in the mount namespace of the caller, whose mounts are left as they are.
+fn attach_root(draft: &mut Draft<'_>, root: &Path) {
+    let Some(source) = host_path(draft, root) else { return };
+    draft.warnings.push(
+        "/linux/namespaces: without a mount namespace of its own the container mounts for the whole system, and a \
+         process with CAP_SYS_CHROOT can leave its root"
+            .to_owned(),
+    );
+    let slot = draft.slot();
+    draft.before("/root", HostOp::AttachRoot { slot, source });
+    let root = OpenRoot {
+        source: RootSource::Attached { tree: slot.0 },
+        parent: Parent::Keep,
+        attributes: Attributes::NONE,
+        propagation: None,
+    };
+    push(draft, "/root", Op::OpenRoot(root));
+}
+
+fn host_path(draft: &mut Draft<'_>, root: &Path) -> Option<HostPath> {
+    let path = HostPath::new(root.as_os_str().as_encoded_bytes());
+    if path.is_err() {
+        draft.violations.add("/root/path", "it contains a NUL byte");
+    }
+    path.ok()
 }
 
 pub(super) fn is_dev(mount: &Mount) -> bool {
@@ -166,6 +199,7 @@ fn make_dev_read_only(draft: &mut Draft<'_>, spec: &Spec) {
 
 fn enter_root(draft: &mut Draft<'_>, spec: &Spec, request: &Request<'_>, around: &mounts::Around<'_>) {
     let op = match request.enter_root {
+        _ if *around.namespaces.get(Kind::Mount) == Source::Inherit => Op::ChangeRoot,
         EnterRoot::Pivot if can_replace(spec, around) => Op::ReplaceRoot,
         EnterRoot::Pivot => Op::PivotRoot,
         EnterRoot::Move => {

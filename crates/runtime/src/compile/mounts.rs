@@ -98,6 +98,9 @@ fn plan_mount(
         true => request.bundle.join(source).display().to_string(),
         false => source.to_owned(),
     });
+    if binds {
+        leave_parameters_out(draft, pointer, &mut options);
+    }
     let mut tree = None;
     if let (true, Some(source)) = (binds, &source) {
         let around = id_mapped::Around { spec, namespaces: around.namespaces, source };
@@ -134,6 +137,21 @@ fn plan_mount(
         }
         Ok(op) => push(draft, pointer.to_owned(), op),
         Err(error) => draft.violations.add(pointer, error),
+    }
+}
+
+/// Leaves out of a bind's options what can only be a parameter of a file system, as `mount(2)` does, by which other
+/// runtimes bind. A single word stays an error: it may be an attribute that was mistyped, `readonly`.
+fn leave_parameters_out(draft: &mut Draft<'_>, pointer: &str, options: &mut Options) {
+    let (lost, kept) = options.data.drain(..).partition(|parameter| parameter.value.is_some());
+    options.data = kept;
+    let lost: Vec<Parameter> = lost;
+    if !lost.is_empty() {
+        let words: Vec<String> = lost.iter().map(|parameter| parameter.key.to_string()).collect();
+        let words = words.join(", ");
+        draft.warnings.push(format!(
+            "{pointer}/options: without effect: {words} (a bind mount shows the file system of its source as it is)"
+        ));
     }
 }
 

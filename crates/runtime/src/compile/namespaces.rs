@@ -60,8 +60,11 @@ fn check_rights(draft: &mut Draft<'_>, named: &[(Kind, Source)]) {
              (palisade spec --rootless writes such a configuration)",
         );
     }
-    if !named.iter().any(|(kind, _)| *kind == Kind::Mount) {
-        draft.violations.add("/linux/namespaces", "a mount namespace is needed: add {\"type\": \"mount\"}");
+    // In that of the caller nobody may mount but who has rights over it.
+    let needs_mount = has_user || !draft.host.holds(CAP_SYS_ADMIN);
+    if needs_mount && !named.iter().any(|(kind, _)| *kind == Kind::Mount) {
+        let message = "with a user namespace a mount namespace is needed, too: add {\"type\": \"mount\"}";
+        draft.violations.add("/linux/namespaces", message);
     }
 }
 

@@ -39,9 +39,18 @@ pub(super) fn allows_keys(section: &oci::Seccomp) -> bool {
     use oci::SeccompAction::{Errno, Kill, KillProcess, KillThread, Trap};
     const CALLS: [&str; 3] = ["add_key", "keyctl", "request_key"];
     let denies = |action| matches!(action, Errno | Kill | KillProcess | KillThread | Trap);
-    let mut others = section.syscalls.iter().filter(|entry| !denies(entry.action));
-    let names_one = |entry: &oci::SeccompSyscall| entry.names.iter().any(|name| CALLS.contains(&name.as_str()));
-    !denies(section.default_action) || others.any(names_one)
+    CALLS.iter().any(|call| {
+        let rules = section.syscalls.iter().filter(|rule| rule.names.iter().any(|name| name == call));
+        let (mut denied, mut allowed) = (denies(section.default_action), false);
+        for rule in rules {
+            match denies(rule.action) {
+                // One with arguments leaves the others to the default.
+                true => denied |= rule.args.is_empty(),
+                false => allowed = true,
+            }
+        }
+        allowed || !denied
+    })
 }
 
 /// Compiles the seccomp section for the exec list, where it was not before; `receiver` is the socket that an annotation

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use palisade_mount::mountinfo::{self, MountInfo};
-use palisade_mount::{Op, RootSource};
+use palisade_mount::{Op, OpenRoot, RootSource};
 use palisade_oci::{NamespaceKind, Spec};
 use rustix::fs::{CWD, Mode, OFlags};
 
@@ -29,6 +29,9 @@ pub(super) fn mounts(plan: &Plan, is_covered: &dyn Fn(&str) -> bool) -> Result<V
             }
             Op::Mask { path, .. } if is_covered(&path.to_string()) => {
                 mounts.push(ExternalMount { key: path.to_string(), value: "/dev/null".to_owned() });
+            }
+            Op::OpenRoot(OpenRoot { source: RootSource::Attached { .. }, .. }) => {
+                return Err(Error::new("it has no mount namespace of its own"));
             }
             Op::OpenRoot(root) if !matches!(root.source, RootSource::Directory { .. }) => {
                 return Err(Error::new("its root file system is put together of layers")

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use palisade_cgroup::{Group, Recipe, Version};
 use palisade_namespace as namespace;
+use palisade_namespace::Kind;
 use palisade_oci::state::State;
 use palisade_sys::clone;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -139,7 +140,7 @@ struct Host<'a> {
     surroundings: Surroundings<'a>,
 }
 
-impl Host<'_> {
+impl<'a> Host<'a> {
     fn run(&mut self) -> Result<()> {
         self.group = self.surroundings.group.take();
         self.work_off(&self.plan.before, Side::Before)?;
@@ -195,12 +196,24 @@ impl Host<'_> {
         match op {
             HostOp::OpenNamespace { slot, kind, path } => {
                 let target = namespace::Target::from(Path::new(path));
-                self.fill(*slot, namespace::open(*kind, &target)?.into_fd())
+                let opened = namespace::open(*kind, &target)?.into_fd();
+                if *kind == Kind::Mount {
+                    tree::refuse_own(opened.as_fd(), path)?;
+                }
+                self.fill(*slot, opened)
             }
             HostOp::OpenProcess { slot, pid } => {
                 let number = Pid::from_raw(*pid).ok_or_else(|| Error::new("pid 0 is no process"))?;
                 let pidfd = rustix::process::pidfd_open(number, PidfdFlags::empty());
                 self.fill(*slot, pidfd.during(format_args!("pidfd_open {pid}"))?)
+            }
+            HostOp::OpenRoot { slot, pid } => {
+                self.fill(*slot, open_directory(Path::new(&format!("/proc/{pid}/root")))?)
+            }
+            HostOp::AttachRoot { slot, source } => {
+                let directory = self.directory()?;
+                let place = crate::record::make_root_place(directory)?;
+                self.fill(*slot, tree::attach_root(source, place.as_fd())?)
             }
             HostOp::MakeUserNamespace { slot, maps, method } => {
                 self.fill(*slot, tree::make_user_namespace(maps, method)?)
@@ -303,11 +316,12 @@ impl Host<'_> {
         Ok(())
     }
 
+    fn directory(&self) -> Result<BorrowedFd<'a>> {
+        self.surroundings.directory.ok_or_else(|| Error::new("the plan needs state, and there is none"))
+    }
+
     fn open_start_fifos(&mut self, go: Slot, outcome: Slot) -> Result<()> {
-        let directory = self
-            .surroundings
-            .directory
-            .ok_or_else(|| Error::new("the plan waits for start, but has no state"))?;
+        let directory = self.directory()?;
         for (slot, name) in [(go, crate::record::GO_FIFO), (outcome, crate::record::OUTCOME_FIFO)] {
             rustix::fs::mkfifoat(directory, name, Mode::RUSR | Mode::WUSR)
                 .during(format_args!("mkfifo {name}"))?;

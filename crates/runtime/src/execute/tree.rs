@@ -1,9 +1,9 @@
-//! Detached mounts of the host with other owners, made for init by somebody who may.
+//! Mounts of the host that are made for init, by somebody who may.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use palisade_mount::{Failure, HostPath, Reach, SourceLink, Step};
+use palisade_mount::{Failure, HostPath, Kind as PropagationKind, Propagation, Reach, SourceLink, Step};
 use palisade_namespace as namespace;
 use palisade_namespace::{IdMaps, Kind, MapMethod, Target};
 use palisade_sys::{clone, descriptor};
@@ -52,6 +52,27 @@ pub(super) fn clone(
     if let Some((user_namespace, mapped)) = owners {
         palisade_mount::map_tree(tree.as_fd(), mapped, user_namespace).map_err(worded)?;
     }
+    Ok(tree)
+}
+
+/// Refuses the mount namespace of the caller, in which a new root would take the place of the system's.
+pub(super) fn refuse_own(joined: BorrowedFd<'_>, path: &str) -> Result<()> {
+    let own = rustix::fs::stat("/proc/self/ns/mnt").during("stat /proc/self/ns/mnt")?;
+    let joined = rustix::fs::fstat(joined).during(format_args!("stat {path}"))?;
+    if (own.st_dev, own.st_ino) != (joined.st_dev, joined.st_ino) {
+        return Ok(());
+    }
+    Err(Error::new(format!("{path} is the caller's own mount namespace, whose root would be replaced"))
+        .hint("leave the entry out to share it"))
+}
+
+/// Attaches a clone of a root file system that has no peers, with all that is mounted below it.
+pub(super) fn attach_root(source: &HostPath, place: BorrowedFd<'_>) -> Result<OwnedFd> {
+    let tree = palisade_mount::clone_tree(source, Reach::Tree, SourceLink::Follow)
+        .map_err(|failure| worded("clone", source, &failure))?;
+    let private = Propagation { kind: PropagationKind::Private, reach: Reach::Tree };
+    palisade_mount::attach_tree(tree.as_fd(), private, place)
+        .map_err(|failure| worded("attaching", source, &failure))?;
     Ok(tree)
 }
 

@@ -132,6 +132,10 @@ impl Init<'_> {
             InitOp::Join { slot, kinds } => {
                 clone::setns(self.slot(*slot)?, kinds.flags()).map_err(named("setns"))
             }
+            InitOp::ChangeRoot { slot } => {
+                rustix::process::fchdir(self.slot(*slot)?).map_err(named("fchdir"))?;
+                rustix::process::chroot(c".").map_err(named("chroot"))
+            }
             InitOp::Unshare { kinds } => clone::unshare(kinds.flags()).map_err(named("unshare")),
             InitOp::EnterTimeNamespace => enter_time_namespace(),
             InitOp::Fork { .. } => Ok(()),

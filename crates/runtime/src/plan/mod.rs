@@ -206,6 +206,21 @@ pub enum HostOp {
         /// The process.
         pid: i32,
     },
+    /// Opens the root directory of a process into a slot.
+    OpenRoot {
+        /// Where the descriptor goes.
+        slot: Slot,
+        /// The process.
+        pid: i32,
+    },
+    /// Attaches a private clone of the root file system in the container's state directory, for a container that has the
+    /// caller's mount namespace: there it can be told from what else is mounted, and be taken away at the end.
+    AttachRoot {
+        /// Where the descriptor of the clone goes.
+        slot: Slot,
+        /// The root file system.
+        source: palisade_mount::HostPath,
+    },
     /// Notes the process down in the container's record.
     Record,
     /// Makes a user namespace that only lends its id maps, to mounts.
@@ -403,6 +418,11 @@ pub enum InitOp {
         /// The kinds.
         #[serde(serialize_with = "as_text")]
         kinds: Kinds,
+    },
+    /// Enters the root directory of a process that is in the same mount namespace, by `chroot(2)`.
+    ChangeRoot {
+        /// The directory.
+        slot: Slot,
     },
     /// Leaves namespaces for new ones.
     Unshare {

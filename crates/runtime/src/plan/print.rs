@@ -143,6 +143,8 @@ impl fmt::Display for HostOp {
             Self::MakeUserNamespace { .. } => f.write_str("make a user namespace for the id maps of mounts"),
             Self::CloneTree { source, owners: None, .. } => write!(f, "clone the mount of {source}"),
             Self::CloneTree { source, .. } => write!(f, "clone the mount of {source} with mapped ids"),
+            Self::OpenRoot { pid, .. } => write!(f, "open the root of process {pid}"),
+            Self::AttachRoot { source, .. } => write!(f, "attach {source} in the state directory"),
             Self::Record => f.write_str("record the process"),
             Self::OpenStartFifos { .. } => f.write_str("make the FIFOs of start"),
             Self::MakeGroup { version } => write!(f, "make the {version} cgroup"),
@@ -193,6 +195,7 @@ impl fmt::Display for InitOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Join { kinds, .. } => write!(f, "join namespaces {kinds}"),
+            Self::ChangeRoot { .. } => f.write_str("change to the container's root"),
             Self::Unshare { kinds } => write!(f, "new namespaces {kinds}"),
             Self::Fork { kinds } if kinds.is_empty() => f.write_str("go on in a new process"),
             Self::Fork { kinds } => write!(f, "go on in a new process with new namespaces {kinds}"),

@@ -22,6 +22,14 @@ impl Plan {
             HostOp::OpenProcess { slot, pid } => {
                 vec![format!("# descriptor {} is pidfd_open({pid})", number(*slot))]
             }
+            HostOp::OpenRoot { slot, pid } => vec![format!("exec {}</proc/{pid}/root", number(*slot))],
+            HostOp::AttachRoot { slot, source } => {
+                let (source, root) = (palisade_sys::shell::quote(&source.to_string()), crate::record::ROOT);
+                vec![format!(
+                    "mkdir {root} && mount --rbind {source} {root} && mount --make-rprivate {root} && exec {}<{root}",
+                    number(*slot)
+                )]
+            }
             HostOp::MakeUserNamespace { slot, maps, .. } => {
                 let one = |kind| maps.text(kind).trim_end().replace('\n', ", ");
                 vec![format!(
@@ -113,6 +121,7 @@ impl Plan {
     pub(super) fn init_shell(&self, op: &InitOp) -> Vec<String> {
         match op {
             InitOp::Join { slot, kinds } => vec![self.join_shell(*slot, *kinds)],
+            InitOp::ChangeRoot { slot } => vec![format!("chroot /proc/self/fd/{}", number(*slot))],
             InitOp::Unshare { kinds } => vec![format!("unshare {}", options(*kinds))],
             InitOp::Fork { kinds } => vec![format!("unshare --fork {}", options(*kinds))],
             InitOp::BecomeRoot { groups: CallersGroups::Drop } => {

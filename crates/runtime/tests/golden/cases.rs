@@ -44,6 +44,7 @@ const CASES: &[(&str, &[Machine])] = &[
     ("namespaces-user-joins", &[Machine::V2, Machine::User]),
     ("namespaces-joined", &[Machine::V2]),
     ("namespaces-joined-mount", &[Machine::V2]),
+    ("namespaces-no-mount", &[Machine::V2]),
     ("namespaces-joined-user", &[Machine::V2, Machine::User]),
     ("namespaces-joined-user-pid", &[Machine::V2, Machine::User]),
     ("cgroup-path-relative", &[Machine::V2, Machine::User]),
@@ -137,6 +138,10 @@ fn requests() {
         ("root of the caller's", Request { root: Some(root), ..plain() }),
     ]
     .map(|(name, request)| (name, section(&spec, Machine::V2, &request).1));
+    let mut sections = Vec::from(sections);
+    let useless = Request { keyring: Keyring::Own, ..plain() };
+    let filtered = section(&config::read("seccomp"), Machine::V2, &useless).1;
+    sections.push(("a session keyring that the filter lets nobody use", filtered));
     report(&Vec::from_iter(compare("requests.txt", &print::sections(&sections))));
 }
 

@@ -132,10 +132,10 @@ const ROOT_AND_MOUNTS: &[Case] = &[
         ],
     ),
     (
-        r#"{"mounts":[{"destination":"/x","source":"/y","options":["bind","size=1m"]},{"destination":"/x","source":"/y","options":["rbind","sync"]}]}"#,
+        r#"{"mounts":[{"destination":"/x","source":"/y","options":["bind","readonly"]},{"destination":"/x","source":"/y","options":["rbind","sync"]}]}"#,
         V2,
         &[
-            "/mounts/0: plan bind mount \"/x\": the option \"size\" is one of a file system (a bind mount shows the file system of its source, whose options it cannot change)",
+            "/mounts/0: plan bind mount \"/x\": the option \"readonly\" is one of a file system (a bind mount shows the file system of its source, whose options it cannot change)",
             "/mounts/1: plan bind mount \"/x\": the option \"sync\" is one of a file system (a bind mount shows the file system of its source, whose options it cannot change)",
         ],
     ),
@@ -186,21 +186,18 @@ const NAMESPACES: &[Case] = &[
         &["/linux/sysctl/kernel.a\\nb: it is not of a namespace: setting it would change the whole machine"],
     ),
     (
-        r#"{"linux":{"namespaces":[{"type":"pid"}]}}"#,
+        r#"{"linux":{"namespaces":[{"type":"user"}],"uidMappings":[{"containerID":0,"hostID":1,"size":1}],"gidMappings":[{"containerID":0,"hostID":1,"size":1}]}}"#,
         V2,
-        &["/linux/namespaces: a mount namespace is needed: add {\"type\": \"mount\"}"],
-    ),
-    (
-        r#"{"linux":{"namespaces":null}}"#,
-        V2,
-        &["/linux/namespaces: a mount namespace is needed: add {\"type\": \"mount\"}"],
+        &[
+            "/linux/namespaces: with a user namespace a mount namespace is needed, too: add {\"type\": \"mount\"}",
+        ],
     ),
     (
         r#"{"linux":{"namespaces":null}}"#,
         Bare,
         &[
             "/linux/namespaces: an ordinary user needs a user namespace here: add {\"type\": \"user\"} with uidMappings and gidMappings (palisade spec --rootless writes such a configuration)",
-            "/linux/namespaces: a mount namespace is needed: add {\"type\": \"mount\"}",
+            "/linux/namespaces: with a user namespace a mount namespace is needed, too: add {\"type\": \"mount\"}",
         ],
     ),
     (

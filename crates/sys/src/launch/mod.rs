@@ -408,6 +408,30 @@ mod tests {
     }
 
     #[test]
+    fn a_session_keyring_without_a_name_holds_no_key_of_the_one_before() {
+        const KEYCTL_SEARCH: u64 = 10;
+        const SESSION: u64 = 0xffff_fffd;
+        if !std::fs::exists("/proc/keys").unwrap() {
+            eprintln!("SKIPPED: the kernel has no keys");
+            return;
+        }
+        let finds_key = |leaves: bool| {
+            let mut program = Program::new();
+            let [kind, key] = [program.string(c"user"), program.string(c"palisade-launch")];
+            program.session_keyring(Some(c"palisade-launch"), 1);
+            program.call(libc::SYS_add_key, &[kind, key, key, 8, SESSION], 2, Tolerated::NONE);
+            if leaves {
+                program.session_keyring(None, 3);
+            }
+            program.call(libc::SYS_keyctl, &[KEYCTL_SEARCH, SESSION, kind, key, 0], 4, Tolerated::NONE);
+            program.call(libc::SYS_exit_group, &[5], 5, Tolerated::NONE);
+            run(program, 2)
+        };
+        assert_eq!(finds_key(false), 5);
+        assert_eq!(finds_key(true), 127);
+    }
+
+    #[test]
     fn a_failed_call_is_reported_with_its_tag() {
         use std::os::fd::AsRawFd;
         let (mut reader, writer) = std::io::pipe().unwrap();

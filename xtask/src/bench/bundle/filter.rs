@@ -48,7 +48,10 @@ impl Filter {
     pub(super) fn find(workspace: &Workspace, capabilities: &[&str]) -> Result<Self> {
         let is_installed = Path::new(INSTALLED).is_file();
         let (file, origin) = if is_installed {
-            (INSTALLED, format!("{INSTALLED} (package golang-github-containers-common), less what Docker's denies"))
+            (
+                INSTALLED,
+                format!("{INSTALLED} (package golang-github-containers-common), less what Docker's denies"),
+            )
         } else {
             ("default", format!("that of pal run, as {INSTALLED} is not there"))
         };
