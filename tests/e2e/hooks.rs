@@ -104,6 +104,7 @@ fn hooks_run_in_their_order_and_place_and_are_told_the_state() {
 }
 
 /// On the host that of the runtime, inside that of the container, as with runc and crun; a list without entries is empty.
+/// And on the host it begins in the bundle.
 #[test]
 fn a_hook_without_an_environment_has_that_of_its_place() {
     let case = case!();
@@ -117,7 +118,7 @@ fn a_hook_without_an_environment_has_that_of_its_place() {
         config["process"]["env"] = json!(["WHOSE=container", "PATH=/bin"]);
         for kind in KINDS {
             let place = if kind == "startContainer" { PathBuf::from("/report") } else { report.clone() };
-            let script = format!("echo $WHOSE >> {}/{kind}", place.display());
+            let script = format!("echo $WHOSE in $(pwd) >> {}/{kind}", place.display());
             let hook = json!({ "path": "/bin/busybox", "args": ["sh", "-c", script] });
             let mut with_none = hook.clone();
             with_none["env"] = json!([]);
@@ -128,8 +129,9 @@ fn a_hook_without_an_environment_has_that_of_its_place() {
     call.arg(bundle.path()).arg(case.unused_id()).run().succeeded();
     for kind in KINDS {
         let inside = matches!(kind, "createContainer" | "startContainer");
-        let whose = if inside { "container" } else { "runtime" };
-        assert_eq!(read(&report, kind), format!("{whose}\n\n"), "{kind}");
+        let (whose, place) =
+            if inside { ("container", "/".into()) } else { ("runtime", bundle.path().display().to_string()) };
+        assert_eq!(read(&report, kind), format!("{whose} in {place}\nin {place}\n"), "{kind}");
     }
 }
 

@@ -14,7 +14,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::process::{Signal, WaitId, WaitIdOptions};
 
-use crate::compile::{self, Violations};
+use crate::compile::{self, Inherited, Violations};
 use crate::error::{During, Error, Result};
 use crate::execute::{Process, Surroundings, execute, heed};
 use crate::host::Host;
@@ -67,7 +67,7 @@ pub(crate) fn run(
         _ => None,
     };
     let state = seen.as_ref().unwrap_or(state);
-    let inherited = if inside { environment_of(spec, &state.bundle) } else { own_environment() };
+    let inherited = if inside { of_container(spec, &state.bundle) } else { of_host(&state.bundle) };
     hooks
         .iter()
         .enumerate()
@@ -79,32 +79,34 @@ pub(crate) fn run(
 pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<String> {
     let kind = HookKind::Poststop;
     let hooks = of_kind(spec, kind).iter().enumerate();
-    let inherited = own_environment();
+    let inherited = of_host(&state.bundle);
     let failures = hooks
         .filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, None, None).err());
     failures.map(|error| error.to_string()).collect()
 }
 
-/// The environment of hooks on the host that name none: the specification is silent, and runc and crun give them their
-/// own.
-fn own_environment() -> Vec<Text> {
+/// What hooks on the host have with runc and crun: the runtime's own environment, and the bundle, where those are that
+/// make a container; one that is deleted may have none any more.
+fn of_host(bundle: &Path) -> Inherited {
     let variables = std::env::vars_os().map(|(mut name, value)| {
         name.push("=");
         name.push(value);
         name
     });
-    variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect()
+    let environment = variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect();
+    let directory = bundle.is_dir().then(|| Text::new(bundle.as_os_str().as_encoded_bytes()).ok()).flatten();
+    Inherited { environment, directory }
 }
 
-/// That of hooks inside: the container's.
-fn environment_of(spec: &Spec, bundle: &Path) -> Vec<Text> {
+/// What hooks inside have: the container's environment.
+fn of_container(spec: &Spec, bundle: &Path) -> Inherited {
     let home = find_in_root(spec, bundle).map(|home| format!("HOME={home}"));
     let variables = spec.process.iter().flat_map(|process| &process.env).chain(&home);
     let named = variables.filter_map(|variable| {
         let (name, _) = variable.split_once('=')?;
         Some((name, Text::new(variable.as_bytes()).ok()?))
     });
-    compile::last_of_each(named.collect())
+    Inherited { environment: compile::last_of_each(named.collect()), directory: None }
 }
 
 /// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.
@@ -119,7 +121,7 @@ fn run_one(
     host: &Host,
     (kind, index, hook): (HookKind, usize, &Hook),
     state: &State,
-    inherited: &[Text],
+    inherited: &Inherited,
     container: Option<(&Process, Kinds)>,
     signals: Option<BorrowedFd<'_>>,
 ) -> Result<()> {

@@ -5,7 +5,7 @@ use palisade_oci::{Hook, Spec};
 
 use super::{Draft, Violations, exec};
 use crate::host::Host;
-use crate::plan::{CallersGroups, ExecOp, HookKind, InitOp, Plan, Step, Text};
+use crate::plan::{CallersGroups, ExecOp, HookKind, InitOp, Missing, Plan, Step, Text};
 
 /// Refuses hooks that could not be run, before anything is done.
 pub(super) fn check(draft: &mut Draft<'_>, spec: &Spec) {
@@ -48,15 +48,23 @@ fn read(draft: &mut Draft<'_>, pointer: &str, hook: &Hook) -> Program {
     Program { path: draft.text(&format!("{pointer}path"), path), arguments, environment }
 }
 
-/// Works out how to run a hook, on the host or in the namespaces of a container's process. One that names no environment
-/// has `inherited`.
+/// What a hook has that its configuration does not say; the specification is silent about both.
+#[derive(Debug, Clone)]
+pub struct Inherited {
+    /// The environment of a hook that names none.
+    pub environment: Vec<Text>,
+    /// The directory that it begins in; none for the caller's.
+    pub directory: Option<Text>,
+}
+
+/// Works out how to run a hook, on the host or in the namespaces of a container's process.
 ///
 /// # Errors
 /// A path that is not absolute, an argument with a NUL byte, a negative timeout.
 pub fn hook(
     host: &Host,
     hook: &Hook,
-    inherited: &[Text],
+    inherited: &Inherited,
     container: Option<(i32, Kinds)>,
 ) -> Result<Plan, Violations> {
     let mut draft = Draft::new(host);
@@ -64,7 +72,10 @@ pub fn hook(
         exec::join(&mut draft, pid, kinds, CallersGroups::Drop);
     }
     let Program { path, arguments, environment } = read(&mut draft, "", hook);
-    let environment = environment.unwrap_or_else(|| inherited.to_vec());
+    let environment = environment.unwrap_or_else(|| inherited.environment.clone());
+    if let Some(path) = inherited.directory.clone() {
+        draft.init("", InitOp::WorkingDirectory { path, missing: Missing::Refuse });
+    }
     let candidates: Vec<Text> = path.into_iter().collect();
     draft.init("", InitOp::FindProgram { candidates: candidates.clone() });
     draft.init("", InitOp::CloseDescriptors { preserve: 0 });

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use capabilities::names as capability_names;
 pub(crate) use delegate::ANNOTATION as DELEGATE;
 pub use exec::{ExecRequest, exec};
-pub use hook::hook;
+pub use hook::{Inherited, hook};
 pub(crate) use limits::field as limit_field;
 pub(crate) use list::show as show_list;
 pub(crate) use process::last_of_each;

@@ -2,7 +2,7 @@
 
 use palisade_namespace::{Kind, Kinds};
 use palisade_oci::{Hook, Process, Seccomp, Spec};
-use palisade_runtime::compile::{self, Affinity, ExecRequest, Groups, Keyring};
+use palisade_runtime::compile::{self, Affinity, ExecRequest, Groups, Inherited, Keyring};
 use palisade_runtime::plan::Text;
 use palisade_runtime::{ContainerId, SecurityModules};
 
@@ -114,14 +114,13 @@ fn hooks() {
         ..plain.clone()
     };
     let wrong = Hook { path: "bin/hook".to_owned(), timeout: Some(-1), ..Hook::default() };
-    let run = |machine: Machine, hook: &Hook, container: Option<(i32, Kinds)>| match compile::hook(
-        &machine.host(),
-        hook,
-        &[Text::new("FROM=elsewhere").unwrap()],
-        container,
-    ) {
-        Ok(plan) => print::plan(&plan),
-        Err(violations) => format!("violation  {violations}\n"),
+    let run = |machine: Machine, hook: &Hook, container: Option<(i32, Kinds)>| {
+        let environment = vec![Text::new("FROM=elsewhere").unwrap()];
+        let directory = container.is_none().then(|| Text::new("/bundle").unwrap());
+        match compile::hook(&machine.host(), hook, &Inherited { environment, directory }, container) {
+            Ok(plan) => print::plan(&plan),
+            Err(violations) => format!("violation  {violations}\n"),
+        }
     };
     let sections = [
         ("on the host", run(Machine::V2, &plain, None)),
