@@ -76,6 +76,18 @@ fn a_memory_hog_is_killed() {
     assert_eq!(first.run(&case).code(), 137, "the first process is killed, too");
 }
 
+/// A process that is killed hangs up as one that is ready does.
+#[test]
+fn a_limit_that_the_start_itself_exceeds_is_an_error_of_create() {
+    let case = case!();
+    let Some(bundle) = limited(&case, "true", json!({ "memory": { "limit": 1 } })) else {
+        skip!(case, "no cgroup");
+    };
+    let call = case.palisade().args(["create", "--bundle"]).arg(bundle.path()).arg(case.unused_id());
+    let line = call.run().refusal(&case);
+    assert!(line.contains("/linux/resources/memory/limit: init was killed for its memory"), "{line}");
+}
+
 #[test]
 fn a_memory_hog_is_counted() {
     let case = case!();

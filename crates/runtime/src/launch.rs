@@ -64,9 +64,10 @@ pub(crate) fn seal(steps: &[Step<ExecOp>], report: u64, slots: &[OwnedFd]) -> Re
     })
 }
 
-/// Hangs up on the host, which thereby knows that all is ready, and waits for the byte that `start` writes. From
+/// Tells the host that all is ready, hangs up, and waits for the byte that `start` writes. From
 /// then on the outcome goes to `start`: its FIFO takes the place of the socket.
 fn await_start(program: &mut Program, report: u64, go: u64, outcome: u64, tag: u64) {
+    program.say_ready(report, tag);
     program.replace(outcome, report, tag);
     program.await_byte(go, tag);
     program.close(go, tag);

@@ -103,6 +103,7 @@ pub(crate) fn execute(plan: &Plan, surroundings: Surroundings<'_>) -> Result<Sta
         intermediate: None,
         terminal: None,
         socket: None,
+        ready: false,
         made_group: false,
         cpus: None,
         devices: None,
@@ -137,6 +138,8 @@ struct Host<'a> {
     intermediate: Option<Process>,
     terminal: Option<OwnedFd>,
     socket: Option<OwnedFd>,
+    /// Whether the launch image waits for `start`.
+    ready: bool,
     surroundings: Surroundings<'a>,
 }
 
@@ -151,6 +154,9 @@ impl<'a> Host<'a> {
         }
         self.work_off(&self.plan.beside, Side::Beside)?;
         self.drain()?;
+        if self.plan.waits_for_start() && !self.ready {
+            return Err(self.silent_end());
+        }
         self.tell_launch();
         Ok(())
     }
@@ -503,6 +509,10 @@ impl<'a> Host<'a> {
     fn take(&mut self, message: Message) -> Result<()> {
         match message {
             Message::Reached(_) | Message::Terminal => Ok(()),
+            Message::Ready => {
+                self.ready = true;
+                Ok(())
+            }
             Message::Listens { .. } => {
                 Err(Error::new("the launch image has a listener that the plan does not know"))
             }
@@ -539,9 +549,13 @@ impl<'a> Host<'a> {
                 .ok()
                 .flatten()
         });
+        let out_of_memory = || self.group.as_ref().and_then(|group| group.oom_count().ok()).is_some_and(|n| n > 0);
         match status.and_then(|status| status.terminating_signal()) {
+            Some(_) if out_of_memory() => Error::new("init was killed for its memory before it was ready")
+                .context("/linux/resources/memory/limit")
+                .hint("the limit is too small"),
             Some(signal) => Error::new(format!("init was killed by signal {signal} before it was ready"))
-                .hint("signal 9: out of memory in its cgroup, or killed from outside"),
+                .hint("from outside, or for want of memory"),
             None => Error::new("init ended before it was ready"),
         }
     }

@@ -35,6 +35,8 @@ pub(crate) enum Message {
     FileSystemFailed { index: u32, failure: palisade_mount::Failure },
     /// An operation of the exec list failed, in the launch image.
     LaunchFailed { tag: u64, errno: i32 },
+    /// The launch image waits for `start`.
+    Ready,
     /// The launch image loads a filter with a listener, and will say at this address which descriptor that is.
     Listens { address: u64 },
 }
@@ -72,6 +74,7 @@ impl Message {
             }
             Self::LaunchFailed { tag, errno } => (5, errno.unsigned_abs(), tag),
             Self::Listens { address } => (7, 0, address),
+            Self::Ready => (8, 0, 0),
             Self::FileSystemFailed { index, failure } => {
                 packet[16..].copy_from_slice(&failure.to_bytes());
                 (6, index, 0)
@@ -94,6 +97,7 @@ impl Message {
             let value = i32::try_from(word(8)?).ok()?;
             return Some(match tag {
                 palisade_sys::launch::FORKED => Self::Forked(value),
+                palisade_sys::launch::READY => Self::Ready,
                 _ => Self::LaunchFailed { tag, errno: value },
             });
         }
@@ -111,6 +115,7 @@ impl Message {
             }
             5 => Self::LaunchFailed { tag: value, errno: i32::try_from(index).ok()? },
             7 => Self::Listens { address: value },
+            8 => Self::Ready,
             6 => {
                 let failure = palisade_mount::Failure::from_bytes(packet.get(16..)?.try_into().ok()?)?;
                 Self::FileSystemFailed { index, failure }
@@ -225,6 +230,7 @@ mod tests {
             Message::Failed { index: 7, errno: 13, step: StepName::new("mount_setattr") },
             Message::LaunchFailed { tag: 9, errno: 2 },
             Message::Listens { address: 0x7fff_ffff_f000 },
+            Message::Ready,
         ];
         for message in messages {
             assert_eq!(Message::decode(&message.encode()), Some(message));

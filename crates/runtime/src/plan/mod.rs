@@ -108,6 +108,11 @@ impl Plan {
         self.exec.iter().any(|step| matches!(step.op, ExecOp::Fork))
     }
 
+    /// Tells whether the launch image waits for `start`.
+    pub(crate) fn waits_for_start(&self) -> bool {
+        self.exec.iter().any(|step| matches!(step.op, ExecOp::AwaitStart { .. }))
+    }
+
     /// The descriptors that the launch image uses besides the one that it reports to.
     pub(crate) fn launch_slots(&self) -> impl Iterator<Item = Slot> {
         let slots = self.exec.iter().map(|step| match step.op {

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{After, Program, Tolerated};
+use super::{After, Program, READY, REPORT_SIZE, Tolerated};
 
 /// `TIOCSCTTY` of `asm-generic/ioctls.h`; C libraries disagree about its type.
 const TIOCSCTTY: u64 = 0x540e;
@@ -72,6 +72,13 @@ impl Program {
     /// Puts a copy of one descriptor in the place of another, closed by the final exec.
     pub fn replace(&mut self, source: u64, place: u64, tag: u64) {
         self.report(libc::SYS_dup3, &[source, place, libc::O_CLOEXEC as u64], tag);
+    }
+
+    /// Reports to a socket that all went well so far, which its end alone does not say: a process that is killed closes
+    /// it, too.
+    pub fn say_ready(&mut self, socket: u64, tag: u64) {
+        let words = self.words(&[READY, 0]);
+        self.report(libc::SYS_write, &[socket, words, REPORT_SIZE as u64], tag);
     }
 
     /// Waits for a byte. Where none can come any more, because all writers are gone, the process ends.

@@ -188,6 +188,9 @@ pub const FORKED: u64 = 1 << 63;
 /// The tag under which an image reports where it will say which descriptor listens to its filter.
 pub const LISTENS: u64 = 1 << 63 | 1;
 
+/// The tag under which an image reports that it is about to wait; see [`Program::say_ready`].
+pub const READY: u64 = 1 << 63 | 2;
+
 /// A list of system calls that becomes a launch image.
 #[derive(Debug, Default)]
 pub struct Program {
