@@ -93,7 +93,8 @@ fn of_host(bundle: &Path) -> Inherited {
         name.push(value);
         name
     });
-    let environment = variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect();
+    let environment =
+        variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect();
     let directory = bundle.is_dir().then(|| Text::new(bundle.as_os_str().as_encoded_bytes()).ok()).flatten();
     Inherited { environment, directory }
 }

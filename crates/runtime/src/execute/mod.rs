@@ -549,7 +549,8 @@ impl<'a> Host<'a> {
                 .ok()
                 .flatten()
         });
-        let out_of_memory = || self.group.as_ref().and_then(|group| group.oom_count().ok()).is_some_and(|n| n > 0);
+        let out_of_memory =
+            || self.group.as_ref().and_then(|group| group.oom_count().ok()).is_some_and(|n| n > 0);
         match status.and_then(|status| status.terminating_signal()) {
             Some(_) if out_of_memory() => Error::new("init was killed for its memory before it was ready")
                 .context("/linux/resources/memory/limit")
