@@ -5,6 +5,7 @@ use palisade_oci::state::Status;
 use palisade_runtime::{
     Container, ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal,
 };
+use rustix::process::Signal;
 
 use crate::arguments::{Kill, Logs, Names, Remove, Update};
 use crate::config;
@@ -14,7 +15,12 @@ use crate::output::{print, say};
 
 pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {
     let signal = parse_signal(&verb.signal).map_err(|error| error.context("--signal"))?;
-    each(&verb.names, |name| store.find(name)?.kill(signal, Reach::First))
+    each(&verb.names, |name| {
+        let container = store.find(name)?;
+        container.kill(signal, Reach::First)?;
+        // Nobody survives this one: the next command is to find the container ended.
+        if signal == Signal::KILL { log::await_monitor(container.state_directory()) } else { Ok(()) }
+    })
 }
 
 pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
@@ -44,7 +50,7 @@ pub(crate) fn remove(verb: &Remove, store: &Store) -> Result<u8> {
 
 /// Kills a container and lets its monitor finish, so that two do not remove at once.
 fn end(container: &Container) -> Result<()> {
-    match container.kill(rustix::process::Signal::KILL, Reach::First) {
+    match container.kill(Signal::KILL, Reach::First) {
         Err(error) if error.kind() != ErrorKind::NotRunning => return Err(error),
         _ => {}
     }

@@ -81,6 +81,17 @@ fn e3_the_memory_of_a_running_container_is_changed() {
     sleeper.remove();
 }
 
+/// As a script has it: nobody is to wait between the two.
+#[test]
+fn what_was_killed_can_be_removed() {
+    let case = case!();
+    for _ in 0..5 {
+        let sleeper = Background::start(&case, &[], "sleep 1000");
+        sleeper.pal().args(["kill", &sleeper.name]).run().succeeded();
+        sleeper.pal().args(["rm", &sleeper.name]).run().succeeded();
+    }
+}
+
 #[test]
 fn what_is_not_there_is_removed_without_a_word() {
     let case = case!();
