@@ -83,8 +83,16 @@ fn a_container_goes_on_beside_its_images() {
     wait_until("it counts", || count(&container) > 1);
     let pre = format!("{}-pre", images(&case));
     container.verb("checkpoint").args(["--pre-dump", "--image-path", &pre]).run().succeeded();
-    let call = container.verb("checkpoint").args(["--leave-running", "--image-path", &images(&case)]);
-    call.args(["--parent-path", "../images-pre"]).run().succeeded();
+    let call = || container.verb("checkpoint").args(["--leave-running", "--image-path", &images(&case)]);
+    for (parent, cause) in [
+        (pre.as_str(), "is not relative to --image-path"),
+        ("../none", "ENOENT"),
+        ("../images-pre/inventory.img", "is not a directory"),
+    ] {
+        let said = call().args(["--parent-path", parent]).run().failed(1).stderr;
+        assert!(said.contains("--parent-path: ") && said.contains(cause), "{said}");
+    }
+    call().args(["--parent-path", "../images-pre"]).run().succeeded();
     let first = count(&container);
     wait_until("it goes on counting", || count(&container) > first + 5);
     assert_eq!(container.status(), "running");

@@ -115,4 +115,7 @@ fn without_an_agent_nothing_starts() {
     let said = bundle.run(&case);
     assert!(said.stderr.contains("/linux/seccomp/listenerPath: connect to"), "{said}");
     assert_eq!(said.stdout, "");
+    let call = case.palisade().args(["create", "--bundle"]).arg(bundle.path()).arg(case.unused_id());
+    let line = call.run().refusal(&case);
+    assert!(line.contains("/linux/seccomp/listenerPath: connect to"), "create knows it already: {line}");
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use palisade_oci::state::State;
 use palisade_sys::memory;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 use serde::Serialize;
@@ -82,6 +83,20 @@ fn hinted(call: &str, errno: Errno) -> Error {
     }
 }
 
+/// Looks whether there is a socket of the agent. Whether somebody listens is only known when the listener is sent.
+pub(crate) fn check(agent: &Agent) -> Result<()> {
+    let path = &agent.path;
+    let status = rustix::fs::stat(path).during(format_args!("connect to {path}")).map_err(expected)?;
+    match FileType::from_raw_mode(status.st_mode) {
+        FileType::Socket => Ok(()),
+        _ => Err(expected(Error::new(format!("connect to {path}: it is not a socket")))),
+    }
+}
+
+fn expected(error: Error) -> Error {
+    error.hint("an agent has to listen there: it answers the calls that the filter asks about")
+}
+
 /// Sends the listener to the agent, with what it is about.
 pub(crate) fn send(agent: &Agent, listener: impl AsFd, process: &Process, state: &State) -> Result<()> {
     let document = ContainerProcessState {
@@ -94,8 +109,6 @@ pub(crate) fn send(agent: &Agent, listener: impl AsFd, process: &Process, state:
     let text = serde_json::to_vec(&document)
         .map_err(|error| Error::new(format!("write the container process state: {error}")))?;
     let path = &agent.path;
-    let socket = UnixStream::connect(path).during(format_args!("connect to {path}")).map_err(|error| {
-        error.hint("an agent has to listen there: it answers the calls that the filter asks about")
-    })?;
+    let socket = UnixStream::connect(path).during(format_args!("connect to {path}")).map_err(expected)?;
     send_descriptor(socket.as_fd(), &text, listener.as_fd()).during(format_args!("send to {path}"))
 }

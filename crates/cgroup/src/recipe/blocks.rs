@@ -25,8 +25,7 @@ pub(super) fn plan(draft: &mut Draft, io: &Io) {
     if let Some(leaf) = checked(draft, Knob::IoLeafWeight, io.leaf_weight) {
         match site.version {
             Version::V1 => {
-                let files = ["blkio.leaf_weight", "blkio.bfq.leaf_weight"].map(|file| file_value(file, leaf));
-                draft.act(site, Knob::IoLeafWeight, Action::WriteFirstPresent(files.into()));
+                draft.write(site, Knob::IoLeafWeight, "blkio.leaf_weight", leaf.to_string());
             }
             Version::V2 => draft.refuse_v1_only(Knob::IoLeafWeight, Controller::Io),
         }

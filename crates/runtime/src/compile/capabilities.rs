@@ -36,9 +36,18 @@ pub(super) fn read(draft: &mut Draft<'_>, listed: Option<&Capabilities>, availab
     };
     if lost != 0 {
         let names = names(lost).join(" ");
-        draft
-            .warnings
-            .push(format!("/process/capabilities: {names} cannot be given here, palisade itself lacks them"));
+        draft.warnings.push(format!(
+            "/process/capabilities: {names} cannot be given by palisade, which lacks that itself"
+        ));
+    }
+    // The bounding set is the first to be dropped.
+    let unbound = sets.inheritable & !sets.bounding;
+    if unbound != 0 {
+        let names = names(unbound).join(" ");
+        draft.violations.add(
+            "/process/capabilities/inheritable",
+            format_args!("{names} must be in the bounding set too"),
+        );
     }
     let raised = sets.ambient & !(sets.permitted & sets.inheritable);
     if raised != 0 {

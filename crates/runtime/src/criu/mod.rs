@@ -13,6 +13,7 @@ use std::str::FromStr;
 
 use palisade_cgroup::{Controller, Group, GroupPath, Version};
 use palisade_oci::Spec;
+use rustix::fs::{AtFlags, FileType};
 use rustix::process::Pid;
 
 pub(crate) use message::Kind;
@@ -161,6 +162,19 @@ impl Directories {
         })
     }
 
+    /// Refuses earlier images that are not where images can lead to wherever they are moved.
+    fn check_parent(&self, parent: &str) -> Result<()> {
+        if parent.starts_with('/') {
+            return Err(Error::new(format!("--parent-path: {parent} is not relative to --image-path")));
+        }
+        let what = format!("--parent-path: stat {parent} in --image-path");
+        let status = rustix::fs::statat(&self.images, parent, AtFlags::empty()).during(what)?;
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::Directory => Ok(()),
+            _ => Err(Error::new(format!("--parent-path: {parent} in --image-path is not a directory"))),
+        }
+    }
+
     /// criu's log.
     pub(crate) fn log(&self) -> &Path {
         &self.log
@@ -225,6 +239,9 @@ impl Dump<'_> {
         dump: &DumpOptions,
     ) -> Result<Options> {
         let pid = self.pid.as_raw_nonzero().get();
+        if let Some(parent) = &dump.parent {
+            directories.check_parent(parent)?;
+        }
         let mut options = common(directories, images, self.root);
         options.pid = Some(pid);
         options.leave_running = Some(dump.leave_running);

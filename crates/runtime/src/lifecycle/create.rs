@@ -17,6 +17,7 @@ use crate::hooks;
 use crate::host::Host;
 use crate::id::ContainerId;
 use crate::labels::SecurityModules;
+use crate::listener;
 use crate::plan::HookKind;
 use crate::record::{Draft, ProcessRecord, Record};
 use crate::resctrl;
@@ -194,6 +195,7 @@ impl Container {
     /// As [`Self::create`].
     pub fn create_compiled(host: &Host, request: CreateRequest<'_>, compiled: &Compiled) -> Result<Created> {
         check_root(&request, compiled)?;
+        check_agent(&request)?;
         let record = record(host, &request, compiled);
         let draft = Draft::begin(request.state, &record, &request.bundle.text)?;
         let spec = &request.bundle.spec;
@@ -271,6 +273,16 @@ fn check_root(request: &CreateRequest<'_>, compiled: &Compiled) -> Result<()> {
         Ok(_) => Err(Error::new(format!("/root/path: {} is not a directory", root.display()))),
         Err(errno) => Err(Error::call(format_args!("/root/path: open {}", root.display()), errno)
             .hint("the directory with the container's file system")),
+    }
+}
+
+/// An agent is only told at the start, when the filter is loaded; that there is none is to be known by then.
+fn check_agent(request: &CreateRequest<'_>) -> Result<()> {
+    match compile::agent(&request.bundle.spec) {
+        Some(agent) if request.begin == Begin::OnStart => {
+            listener::check(&agent).map_err(|error| error.context("/linux/seccomp/listenerPath"))
+        }
+        _ => Ok(()),
     }
 }
 

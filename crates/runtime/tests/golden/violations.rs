@@ -46,6 +46,11 @@ const PROCESS: &[Case] = &[
         &["/process/capabilities/effective: CAP_KILL must be permitted too"],
     ),
     (
+        r#"{"process":{"capabilities":{"inheritable":["CAP_KILL"],"bounding":["CAP_CHOWN"]}}}"#,
+        V2,
+        &["/process/capabilities/inheritable: CAP_KILL must be in the bounding set too"],
+    ),
+    (
         r#"{"process":{"rlimits":[{"type":"RLIMIT_CORE","soft":2,"hard":1},{"type":"RLIMIT_CPU","soft":1,"hard":1},{"type":"RLIMIT_CPU","soft":1,"hard":1}]}}"#,
         V2,
         &[
