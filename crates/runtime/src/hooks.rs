@@ -67,7 +67,7 @@ pub(crate) fn run(
         _ => None,
     };
     let state = seen.as_ref().unwrap_or(state);
-    let inherited = if inside { of_container(spec, &state.bundle) } else { of_host(&state.bundle) };
+    let inherited = inherited(spec, kind, &state.bundle);
     hooks
         .iter()
         .enumerate()
@@ -79,35 +79,42 @@ pub(crate) fn run(
 pub(crate) fn run_poststop(host: &Host, spec: &Spec, state: &State) -> Vec<String> {
     let kind = HookKind::Poststop;
     let hooks = of_kind(spec, kind).iter().enumerate();
-    let inherited = of_host(&state.bundle);
+    let inherited = inherited(spec, kind, &state.bundle);
     let failures = hooks
         .filter_map(|(index, hook)| run_one(host, (kind, index, hook), state, &inherited, None, None).err());
     failures.map(|error| error.to_string()).collect()
 }
 
-/// What hooks on the host have with runc and crun: the runtime's own environment, and the bundle, where those are that
-/// make a container; one that is deleted may have none any more.
-fn of_host(bundle: &Path) -> Inherited {
+/// What hooks have with runc and crun that their configuration does not say: the environment of the runtime, or inside
+/// that of the container; and the bundle to begin in, as long as the root is not entered.
+fn inherited(spec: &Spec, kind: HookKind, bundle: &Path) -> Inherited {
+    let environment = match kind {
+        HookKind::CreateContainer | HookKind::StartContainer => environment_of(spec, bundle),
+        _ => own_environment(),
+    };
+    let begins_in_bundle = kind != HookKind::StartContainer;
+    let directory = begins_in_bundle.then(|| Text::new(bundle.as_os_str().as_encoded_bytes()).ok()).flatten();
+    Inherited { environment, directory }
+}
+
+fn own_environment() -> Vec<Text> {
     let variables = std::env::vars_os().map(|(mut name, value)| {
         name.push("=");
         name.push(value);
         name
     });
-    let environment =
-        variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect();
-    let directory = bundle.is_dir().then(|| Text::new(bundle.as_os_str().as_encoded_bytes()).ok()).flatten();
-    Inherited { environment, directory }
+    variables.filter_map(|variable| Text::new(variable.into_encoded_bytes()).ok()).collect()
 }
 
-/// What hooks inside have: the container's environment.
-fn of_container(spec: &Spec, bundle: &Path) -> Inherited {
+/// The environment of hooks inside: the container's.
+fn environment_of(spec: &Spec, bundle: &Path) -> Vec<Text> {
     let home = find_in_root(spec, bundle).map(|home| format!("HOME={home}"));
     let variables = spec.process.iter().flat_map(|process| &process.env).chain(&home);
     let named = variables.filter_map(|variable| {
         let (name, _) = variable.split_once('=')?;
         Some((name, Text::new(variable.as_bytes()).ok()?))
     });
-    Inherited { environment: compile::last_of_each(named.collect()), directory: None }
+    compile::last_of_each(named.collect())
 }
 
 /// Reads the number that a process has in the innermost pid namespace that it is in, `proc_pid_status(5)`.

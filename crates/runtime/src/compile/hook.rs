@@ -53,7 +53,7 @@ fn read(draft: &mut Draft<'_>, pointer: &str, hook: &Hook) -> Program {
 pub struct Inherited {
     /// The environment of a hook that names none.
     pub environment: Vec<Text>,
-    /// The directory that it begins in; none for the caller's.
+    /// The directory that it begins in, where it is there; none for the caller's.
     pub directory: Option<Text>,
 }
 
@@ -74,7 +74,7 @@ pub fn hook(
     let Program { path, arguments, environment } = read(&mut draft, "", hook);
     let environment = environment.unwrap_or_else(|| inherited.environment.clone());
     if let Some(path) = inherited.directory.clone() {
-        draft.init("", InitOp::WorkingDirectory { path, missing: Missing::Refuse });
+        draft.init("", InitOp::WorkingDirectory { path, missing: Missing::Stay });
     }
     let candidates: Vec<Text> = path.into_iter().collect();
     draft.init("", InitOp::FindProgram { candidates: candidates.clone() });

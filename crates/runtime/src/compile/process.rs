@@ -383,6 +383,12 @@ pub(super) fn plan_sysctls(draft: &mut Draft<'_>, spec: &Spec, namespaces: &Name
             None => draft
                 .violations
                 .add(&pointer, "it is not of a namespace: setting it would change the whole machine"),
+            Some(_) if dotted == "kernel.hostname" && !spec.hostname.is_empty() => {
+                draft.violations.add(&pointer, "/hostname says that already");
+            }
+            Some(_) if dotted == "kernel.domainname" && !spec.domainname.is_empty() => {
+                draft.violations.add(&pointer, "/domainname says that already");
+            }
             Some((_, kind)) if *namespaces.get(*kind) == Source::Inherit => {
                 let article = if *kind == Kind::Ipc { "an" } else { "a" };
                 let message = format!(

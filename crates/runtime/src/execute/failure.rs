@@ -20,6 +20,9 @@ pub(super) fn of_init(plan: &Plan, index: u32, step: &str, errno: Errno) -> Erro
     let error = Error::call(format_args!("{}: {step}", planned.op), errno);
     let hinted = match planned.op {
         InitOp::Unshare { .. } | InitOp::Fork { .. } => hinted_kinds(error, errno),
+        InitOp::Schedule { .. } if errno == Errno::PERM => error.hint(
+            "needs CAP_SYS_NICE; for a realtime policy a group of cgroup v1 needs /linux/resources/cpu/realtimeRuntime",
+        ),
         _ => hinted(error, errno),
     };
     hinted.context(&planned.origin)

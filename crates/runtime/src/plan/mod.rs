@@ -545,7 +545,7 @@ pub enum InitOp {
     },
 }
 
-/// What happens where a directory does not exist.
+/// What happens where a working directory does not exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Missing {
@@ -553,6 +553,8 @@ pub enum Missing {
     Make,
     /// It is an error.
     Refuse,
+    /// The process stays where it is, and also where it may not go there.
+    Stay,
 }
 
 /// When a terminal becomes the controlling one.

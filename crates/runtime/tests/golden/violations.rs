@@ -186,6 +186,14 @@ const ROOT_AND_MOUNTS: &[Case] = &[
 
 const NAMESPACES: &[Case] = &[
     (
+        r#"{"hostname":"a","domainname":"b","linux":{"namespaces":[{"type":"mount"},{"type":"uts"}],"sysctl":{"kernel.hostname":"a","kernel/domainname":"b"}}}"#,
+        V2,
+        &[
+            "/linux/sysctl/kernel.hostname: /hostname says that already",
+            "/linux/sysctl/kernel~1domainname: /domainname says that already",
+        ],
+    ),
+    (
         r#"{"linux":{"sysctl":{"kernel.a\nb":"1"}}}"#,
         V2,
         &["/linux/sysctl/kernel.a\\nb: it is not of a namespace: setting it would change the whole machine"],
