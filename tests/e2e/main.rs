@@ -28,6 +28,7 @@ mod place;
 mod places;
 mod process;
 mod programs;
+mod readiness;
 mod refusals;
 mod resctrl;
 mod resources;

@@ -123,6 +123,7 @@ impl Order {
             keyring: Keyring::Own,
             affinity: Affinity::Callers,
             driver: Driver::FileSystem,
+            says_ready: false,
             signals: None,
             stdio: None,
             observe: None,

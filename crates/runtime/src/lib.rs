@@ -27,6 +27,7 @@ mod labels;
 mod launch;
 mod lifecycle;
 mod listener;
+mod notify;
 mod record;
 mod resctrl;
 mod scope;
@@ -47,6 +48,7 @@ pub use lifecycle::{
     Bundle, Container, CreateRequest, Created, End, ExecOptions, Executed, Force, Foreground, Machine,
     Occurrence, Paused, Reach, Shares, Store, parse_signal, ran_out_of_memory,
 };
+pub use notify::{Notified, Readiness};
 pub use record::{ProcessRecord, Record, read_journal};
 pub use scope::{Scope, Systemd, Unit, Whose};
 pub use socket::{PidfdOf, send_master, send_pidfd};

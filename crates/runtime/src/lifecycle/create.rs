@@ -85,6 +85,8 @@ pub struct CreateRequest<'a> {
     pub affinity: Affinity,
     /// Who makes its cgroup.
     pub driver: Driver,
+    /// Whether its program can say that it is ready, by a configuration of [`crate::Notified`].
+    pub says_ready: bool,
     /// A signal descriptor that is heeded meanwhile.
     pub signals: Option<BorrowedFd<'a>>,
     /// The standard descriptors where they are not the caller's own.
@@ -124,6 +126,7 @@ impl<'a> CreateRequest<'a> {
             keyring: Keyring::Callers,
             affinity: Affinity::Callers,
             driver: Driver::FileSystem,
+            says_ready: false,
             signals: None,
             stdio: None,
             observe: None,
@@ -242,6 +245,9 @@ fn make(
     draft: &Draft,
 ) -> Result<Started> {
     let spec = &request.bundle.spec;
+    if request.says_ready {
+        crate::notify::make_folder(draft.directory.descriptor())?;
+    }
     let add = |process: &Process| draft.add_process(ProcessRecord::of(process.pid)?);
     let run_hooks = |kind: HookKind, process: &Process| {
         // These belong to the start, which finds a container that is created.

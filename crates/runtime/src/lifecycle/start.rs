@@ -17,6 +17,7 @@ use crate::hooks;
 use crate::host::Host;
 use crate::init::{Message, decode};
 use crate::listener;
+use crate::notify::Readiness;
 use crate::plan::{Agent, HookKind};
 use crate::record::{GO_FIFO, OUTCOME_FIFO};
 
@@ -46,6 +47,18 @@ impl Container {
         rustix::io::write(&go, b"0").during("write to the container's start FIFO")?;
         self.read_outcome(&outcome, &spec, &process)?;
         self.run_poststart(host, &spec)
+    }
+
+    /// Waits until the program that was started is ready, and says so, or has ended.
+    ///
+    /// # Errors
+    /// As [`Readiness::pass_on`].
+    pub fn pass_on(&self, readiness: &Readiness) -> Result<()> {
+        match self.open_process() {
+            Ok(process) => readiness.pass_on(&process.pidfd, process.pid),
+            Err(error) if error.kind() == ErrorKind::NotRunning => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Runs the poststart hooks; [`Container::start`] does it by itself.

@@ -7,7 +7,7 @@ use std::path::Path;
 use palisade_runtime::compile::{Affinity, Begin, Compiled, Driver, EnterRoot, Keyring, Loopback};
 use palisade_runtime::{
     Bundle, Container, ContainerId, CreateRequest, Created, End, Error, Event, Explain, Force, Foreground,
-    Host, PidfdOf, Relay, Result, Store, send_master, send_pidfd,
+    Host, Notified, PidfdOf, Readiness, Relay, Result, Store, send_master, send_pidfd,
 };
 use palisade_sys::signal;
 
@@ -16,7 +16,8 @@ use crate::log::Log;
 
 pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> Result<u8> {
     let host = probe(driver)?;
-    let bundle = load(verb)?;
+    let notified = Notified::find()?;
+    let bundle = load(verb, store, notified.as_ref())?;
     if wants_terminal(&bundle) && verb.console_socket.is_none() {
         return Err(Error::new(
             "/process/terminal: create needs --console-socket for a container with a terminal",
@@ -24,7 +25,8 @@ pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> R
     }
     check_socket(verb.console_socket.as_deref(), wants_terminal(&bundle))?;
     let _mask = signal::block_all();
-    let mut created = make(verb, &host, driver, &bundle, store, Begin::OnStart, log)?;
+    let request = Wanted { begin: Begin::OnStart, says_ready: notified.is_some() };
+    let mut created = make(verb, &host, driver, &bundle, store, &request, log)?;
     match hand_over(verb, &mut created) {
         Ok(()) => Ok(0),
         Err(error) => Err(undo(created, error)),
@@ -33,7 +35,8 @@ pub(crate) fn create(verb: &Make, driver: Driver, store: &Store, log: &Log) -> R
 
 pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Result<u8> {
     let host = probe(driver)?;
-    let bundle = load(&verb.make)?;
+    let notified = Notified::find()?;
+    let bundle = load(&verb.make, store, notified.as_ref())?;
     let terminal = wants_terminal(&bundle);
     if verb.detach && terminal && verb.make.console_socket.is_none() {
         let error =
@@ -41,22 +44,60 @@ pub(crate) fn run(verb: &Run, driver: Driver, store: &Store, log: &Log) -> Resul
         return Err(error);
     }
     check_socket(verb.make.console_socket.as_deref(), terminal)?;
-    let _mask = signal::block_all();
+    let mask = signal::block_all();
     let orphans = Orphans::adopt(verb.detach || verb.make.no_subreaper)?;
-    let mut created = make(&verb.make, &host, driver, &bundle, store, Begin::AtOnce, log)?;
-    if let Err(error) = hand_over(&verb.make, &mut created)
-        .and_then(|()| created.container.run_poststart(&host, &bundle.spec))
-    {
-        return Err(undo(created, error));
-    }
+    // One whose readiness is listened to begins when that is so.
+    let begin = if notified.is_some() { Begin::OnStart } else { Begin::AtOnce };
+    let request = Wanted { begin, says_ready: notified.is_some() };
+    let mut created = make(&verb.make, &host, driver, &bundle, store, &request, log)?;
+    let begun = hand_over(&verb.make, &mut created).and_then(|()| match notified {
+        Some(notified) => begin_listened_to(&created, notified, &host),
+        None => created.container.run_poststart(&host, &bundle.spec).map(|()| None),
+    });
+    let readiness = match begun {
+        Ok(readiness) => readiness,
+        Err(error) => return Err(undo(created, error)),
+    };
     if verb.detach {
-        return Ok(0);
+        // From here on whoever waits may be interrupted; the container goes on.
+        signal::restore(mask);
+        let process = &created.process;
+        return readiness.map_or(Ok(()), |it| it.pass_on(&process.pidfd, process.pid)).map(|()| 0);
     }
-    let end = orphans.wait(&mut created)?;
+    let end = match readiness {
+        Some(readiness) => wait_and_pass_on(orphans, &mut created, &readiness, log)?,
+        None => orphans.wait(&mut created)?,
+    };
     if !verb.keep {
         log.warnings(&created.container.delete_ended(&host, &bundle.spec, created.group)?);
     }
     Ok(end.code())
+}
+
+/// Lets the program of a container begin that waits, once there is somebody to hear that it is ready.
+fn begin_listened_to(created: &Created, notified: Notified, host: &Host) -> Result<Option<Readiness>> {
+    let readiness = notified.listen(created.container.state_directory())?;
+    created.container.start(host).map(|()| readiness)
+}
+
+/// Waits for a container's end, and passes on meanwhile that its program is ready; the service is to be watched by the
+/// end of this process.
+fn wait_and_pass_on(
+    orphans: Orphans,
+    created: &mut Created,
+    readiness: &Readiness,
+    log: &Log,
+) -> Result<End> {
+    let pidfd = created.process.pidfd.try_clone();
+    let pidfd = pidfd.map_err(|error| Error::new(format!("duplicate the pidfd: {error}")))?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            if let Err(error) = readiness.pass_on(&pidfd, rustix::process::getpid()) {
+                log.warnings(&[error.to_string()]);
+            }
+        });
+        orphans.wait(created)
+    })
 }
 
 /// Whether this program takes in the processes of a container whose parents end before them; those of a container without
@@ -100,7 +141,7 @@ pub(crate) fn probe(driver: Driver) -> Result<Host> {
     Ok(host)
 }
 
-fn load(verb: &Make) -> Result<Bundle> {
+fn load(verb: &Make, store: &Store, notified: Option<&Notified>) -> Result<Bundle> {
     check_descriptors(preserved(verb))?;
     let mut bundle = match &verb.config {
         Some(config) => Bundle::load_with(&verb.bundle, config),
@@ -110,6 +151,11 @@ fn load(verb: &Make) -> Result<Bundle> {
     if let Some(process) = bundle.spec.process.as_mut().filter(|_| listening > 0) {
         process.env.push(format!("LISTEN_FDS={listening}"));
         process.env.push("LISTEN_PID=1".to_owned());
+    }
+    if notified.is_some() {
+        let root = std::path::absolute(store.root());
+        let root = root.map_err(|error| Error::new(format!("find {}: {error}", store.root().display())))?;
+        Notified::configure(&mut bundle.spec, &root.join(&verb.id));
     }
     Ok(bundle)
 }
@@ -160,13 +206,19 @@ fn wants_terminal(bundle: &Bundle) -> bool {
     bundle.spec.process.as_ref().is_some_and(|process| process.terminal)
 }
 
+/// How a container is to be made, beside its flags.
+struct Wanted {
+    begin: Begin,
+    says_ready: bool,
+}
+
 fn make(
     verb: &Make,
     host: &Host,
     driver: Driver,
     bundle: &Bundle,
     store: &Store,
-    begin: Begin,
+    wanted: &Wanted,
     log: &Log,
 ) -> Result<Created> {
     let id = ContainerId::new(&verb.id)?;
@@ -175,7 +227,7 @@ fn make(
         state: store.root(),
         id: &id,
         bundle,
-        begin,
+        begin: wanted.begin,
         enter_root: if verb.no_pivot { EnterRoot::Move } else { EnterRoot::Pivot },
         preserve_fds: preserved(verb),
         root: None,
@@ -183,6 +235,7 @@ fn make(
         keyring: if verb.no_new_keyring { Keyring::Callers } else { Keyring::Own },
         affinity: Affinity::OfGroup,
         driver,
+        says_ready: wanted.says_ready,
         signals: Some(signals.as_fd()),
         stdio: None,
         observe: None,

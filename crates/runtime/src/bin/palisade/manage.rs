@@ -1,7 +1,7 @@
 //! `start`, `kill`, `delete`, `pause`, `resume`.
 
 use palisade_runtime::{
-    Container, ContainerId, Error, ErrorKind, Force, Host, Reach, Result, Store, parse_signal,
+    Container, ContainerId, Error, ErrorKind, Force, Host, Notified, Reach, Result, Store, parse_signal,
 };
 use regex_lite::Regex;
 use rustix::process::Signal;
@@ -10,8 +10,16 @@ use crate::arguments::{Delete, Kill};
 use crate::log::Log;
 
 pub(crate) fn start(id: &str, store: &Store) -> Result<u8> {
-    store.find(id)?.start(&Host::probe()?)?;
-    Ok(0)
+    let container = store.find(id)?;
+    let readiness = match Notified::find()? {
+        Some(notified) => notified.listen(container.state_directory())?,
+        None => None,
+    };
+    container.start(&Host::probe()?)?;
+    match readiness {
+        Some(readiness) => container.pass_on(&readiness).map(|()| 0),
+        None => Ok(0),
+    }
 }
 
 pub(crate) fn kill(verb: &Kill, store: &Store) -> Result<u8> {

@@ -21,6 +21,7 @@ pub(crate) fn plan(verb: &PlanVerb, driver: Driver, store: &Store) -> Result<u8>
         keyring: Keyring::Own,
         affinity: Affinity::OfGroup,
         driver,
+        says_ready: false,
         signals: None,
         stdio: None,
         observe: None,
