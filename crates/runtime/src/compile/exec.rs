@@ -194,8 +194,9 @@ fn schedule_beside(draft: &mut Draft<'_>, read: Option<&mut ProcessPlan>) {
     }
 }
 
-/// Joins the namespaces of a process, and its root where that does not come with them. With rights over the host the user namespace comes last, since what the host
-/// owns is out of reach from inside it; without, all come at once, and the kernel takes the user namespace first.
+/// Joins the namespaces of a process, and its root where that does not come with them. With rights over the host the user
+/// namespace comes last, since what the host owns is out of reach from inside it; without, all come at once, and the
+/// kernel takes the user namespace first.
 ///
 /// The pid namespace is one for children only: the process itself stays out of sight of the container's as long as it
 /// is a copy of the runtime, and the launch image forks.
