@@ -26,8 +26,11 @@ fn mount(case: &Case, arguments: &[&str], target: &Path) {
     case.program("mount").args(arguments).arg(target).run().succeeded();
 }
 
-/// Takes the mount of [`bundle`] away, which is to be there.
-fn unmount(case: &Case, bundle: &Bundle) {
+/// Demands that a container has left nothing mounted and has taken nothing away, and ends the mount of [`bundle`].
+fn expect_as_before(case: &Case, bundle: &Bundle) {
+    assert_eq!(mounted(&case.state().display().to_string()), Vec::<String>::new());
+    let mark = fs::read_to_string(bundle.rootfs().join("mark"));
+    assert_eq!(mark.expect("the root is whole"), "of the container");
     let mounts = bundle.config()["mounts"].as_array().expect("a list");
     let volume = mounts.last().and_then(|mount| mount["source"].as_str()).expect("the volume");
     let below = Path::new(volume).join("below");
@@ -58,14 +61,8 @@ fn a_container_without_a_mount_namespace_has_the_callers_and_a_root_of_its_own()
     assert!(!mounted(container.id()).is_empty());
     let in_bundle = mounted(&bundle.rootfs().display().to_string());
     assert_eq!(in_bundle, Vec::<String>::new(), "the bundle is as it was");
-    let id = container.id().to_owned();
     container.remove();
-    assert_eq!(mounted(&id), Vec::<String>::new());
-    assert_eq!(
-        fs::read_to_string(bundle.rootfs().join("mark")).expect("the root is whole"),
-        "of the container"
-    );
-    unmount(&case, &bundle);
+    expect_as_before(&case, &bundle);
 }
 
 #[test]
@@ -80,12 +77,7 @@ fn a_start_that_fails_takes_its_mounts_away() {
     let call = case.palisade().args(["create", "--bundle"]).arg(missing.path()).arg(&id);
     let said = call.run().failed(1).stderr;
     assert!(said.contains("/process/args: exec \"/none\""), "{said}");
-    assert_eq!(mounted(&id), Vec::<String>::new());
-    assert_eq!(
-        fs::read_to_string(bundle.rootfs().join("mark")).expect("the root is whole"),
-        "of the container"
-    );
-    unmount(&case, &bundle);
+    expect_as_before(&case, &bundle);
 }
 
 #[test]
@@ -101,7 +93,7 @@ fn hooks_of_the_start_are_in_the_containers_root() {
     let finished = bundle.run(&case).succeeded();
     assert_eq!(finished.stdout, "of the container");
     assert!(finished.stderr.contains("/linux/namespaces: without a mount namespace"), "{}", finished.stderr);
-    unmount(&case, &bundle);
+    expect_as_before(&case, &bundle);
 }
 
 #[test]
