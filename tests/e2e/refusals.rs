@@ -296,11 +296,6 @@ const NAMESPACES: &[Row] = &[
         "/linux/namespaces (network): ",
     ),
     (
-        "no mount namespace",
-        |c| namespaces(c).retain(|one| one["type"] != "mount"),
-        "config.json: /linux/namespaces: a mount namespace is needed",
-    ),
-    (
         "a host name without uts",
         |c| namespaces(c).retain(|one| one["type"] != "uts"),
         "config.json: /hostname: it needs a uts namespace",

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use serde_json::{Value, json};
 
-use super::expect_refusal;
+use super::{expect_refusal, with_mount};
 
 /// What a program can do below a directory, a word for each: see [`prepare`].
 const PROBE: &str = r#"
@@ -333,7 +333,7 @@ fn words_that_make_no_sense_are_refused() {
         (json!({ "type": "tmpfs", "options": ["nonsense"] }), "", "Unknown parameter 'nonsense'"),
         (json!({ "type": "tmpfs", "options": ["size=much"] }), "", "Bad value for 'size'"),
         (json!({ "type": "proc", "options": ["tmpcopyup"] }), "", "tmpcopyup is an option of tmpfs"),
-        (json!({ "options": ["bind", "size=1m"] }), "", "\"size\" is one of a file system"),
+        (json!({ "options": ["bind", "readonly"] }), "", "\"readonly\" is one of a file system"),
         (json!({ "options": ["bind", "lazytime"] }), "", "\"lazytime\" is one of a file system"),
         (json!({ "type": "tmpfs", "options": ["dest-nofollow"] }), "", "is an option of a bind mount"),
         (json!({ "type": "no-such-fs" }), "", "does not know this type"),
@@ -341,6 +341,18 @@ fn words_that_make_no_sense_are_refused() {
     ] {
         expect_refusal(&case, mount, place, cause);
     }
+}
+
+/// `mount(2)` does not look at them where it binds, and so engines and users leave them in.
+#[test]
+fn parameters_of_a_file_system_are_without_effect_on_a_bind() {
+    let case = case!();
+    let mount =
+        json!({ "type": "bind", "source": "/tmp", "options": ["mode=700", "rbind", "ro", "size=1k"] });
+    let finished = with_mount(&case, "stat -c %a /data; touch /data/x 2>&1", mount).run(&case);
+    assert!(finished.stdout.starts_with("1777\n"), "{finished}");
+    assert!(finished.stdout.contains("Read-only file system"), "the others have theirs: {finished}");
+    assert!(finished.stderr.contains("/mounts/6/options: without effect: mode, size"), "{finished}");
 }
 
 /// Whatever `features` lists is understood, and nothing else than that is not data of the file system.
