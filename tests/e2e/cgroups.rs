@@ -316,3 +316,25 @@ fn devices_are_what_the_rules_allow() {
     let said = with(&case, json!([deny, other])).output(&case);
     assert_eq!(said, format!("{allowed}kmsg Operation not permitted"), "reading is not writing");
 }
+
+/// As where somebody has mounted the v2 tree over all that was there.
+#[test]
+fn a_hierarchy_that_is_covered_is_not_used() {
+    let case = case!();
+    if case.tier().privilege() == Privilege::Ordinary {
+        skip!(case, "mounting takes root");
+    }
+    if !group::has_tree() {
+        skip!(case, "no v2 tree");
+    }
+    let bundle = Bundle::script(&case, "cat /proc/self/cgroup").with(|config| {
+        let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
+        namespaces.retain(|namespace| namespace["type"] != "cgroup");
+    });
+    let script = "mount -t cgroup2 none /sys/fs/cgroup && exec \"$0\" \"$@\"";
+    let call = case.program("unshare").args(["--mount", "--propagation", "private", "sh", "-c", script]);
+    let call = call.arg(case.palisade_path()).arg("--root").arg(case.state()).args(["run", "--bundle"]);
+    let id = case.unused_id();
+    let said = call.arg(bundle.path()).arg(&id).run().succeeded().stdout;
+    assert!(said.lines().any(|line| line.starts_with("0::/") && line.ends_with(&id)), "{said}");
+}

@@ -20,9 +20,59 @@ pub(crate) struct CgroupMount {
     pub(crate) writable: bool,
 }
 
-/// Picks the cgroup mounts out of the text of a mountinfo file and skips lines that it cannot read.
+/// Picks the cgroup mounts out of the text of a mountinfo file, those whose mount point leads to them. Skips lines that it
+/// cannot read.
 pub(crate) fn parse(text: &[u8]) -> Vec<CgroupMount> {
-    text.split(|&byte| byte == b'\n').filter_map(parse_line).collect()
+    let lines = || text.split(|&byte| byte == b'\n');
+    let places: Vec<Place<'_>> = lines().filter_map(Place::read).collect();
+    let in_sight = |line: &&[u8]| Place::read(line).is_none_or(|place| !place.is_covered(&places));
+    lines().filter(|line| is_of_cgroups(line)).filter(in_sight).filter_map(parse_line).collect()
+}
+
+/// The fields of a line that say where its mount is.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    id: &'a [u8],
+    parent: &'a [u8],
+    point: &'a [u8],
+}
+
+impl<'a> Place<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let mut fields = line.splitn(6, |&byte| byte == b' ');
+        let (id, parent) = (fields.next()?, fields.next()?);
+        Some(Self { id, parent, point: fields.nth(2)? })
+    }
+
+    /// Tells whether something is mounted over this mount or over a directory above it.
+    fn is_covered(self, places: &[Self]) -> bool {
+        if places.iter().any(|other| other.parent == self.id && other.point == self.point) {
+            return true;
+        }
+        let mut here = Some(self);
+        // Upwards; the last is nobody's child, or its own.
+        for _ in 0..places.len() {
+            let Some(place) = here else { return false };
+            if places.iter().any(|other| other.is_above(place)) {
+                return true;
+            }
+            here = places.iter().find(|other| other.id == place.parent && other.id != place.id).copied();
+        }
+        false
+    }
+
+    /// Tells whether this mount is on a directory above another one, in the mount that both are on.
+    fn is_above(self, other: Self) -> bool {
+        let is_below = || match other.point.strip_prefix(self.point) {
+            Some(rest) => self.point == b"/" || rest.starts_with(b"/"),
+            None => false,
+        };
+        self.parent == other.parent && self.id != other.id && self.point != other.point && is_below()
+    }
+}
+
+fn is_of_cgroups(line: &[u8]) -> bool {
+    line.windows(9).any(|window| window == b" - cgroup")
 }
 
 /// Reads one line, whose layout proc_pid_mountinfo(5) gives.
@@ -89,6 +139,26 @@ mod tests {
     fn read_only_by_mount_or_by_super_block() {
         let text = b"1 2 0:3 / /a ro - cgroup2 none rw\n1 2 0:3 / /b rw - cgroup2 none ro\n";
         assert!(parse(text).iter().all(|mount| !mount.writable));
+    }
+
+    #[test]
+    fn what_is_covered_is_not_there() {
+        let points =
+            |text: &[u8]| -> Vec<PathBuf> { parse(text).into_iter().map(|mount| mount.mount).collect() };
+        let hybrid = b"20 1 0:1 / / rw - ext4 x rw\n\
+            30 20 0:4 / /sys rw - sysfs x rw\n\
+            31 30 0:5 / /sys/fs/cgroup rw - tmpfs x rw\n\
+            32 31 0:6 / /sys/fs/cgroup/unified rw - cgroup2 x rw\n\
+            33 31 0:7 / /sys/fs/cgroup/cpu rw - cgroup x rw,cpu\n";
+        let below = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/cpu"].map(PathBuf::from);
+        assert_eq!(points(hybrid), below);
+        let with = |line: &str| [hybrid.as_slice(), line.as_bytes()].concat();
+        let over_all = with("40 31 0:6 / /sys/fs/cgroup rw - cgroup2 x rw\n");
+        assert_eq!(points(&over_all), [PathBuf::from("/sys/fs/cgroup")]);
+        assert!(points(&with("40 30 0:9 / /sys rw - sysfs x rw\n")).is_empty());
+        assert_eq!(points(&with("40 33 0:9 / /sys/fs/cgroup/cpu rw - tmpfs x rw\n")), below[..1]);
+        assert_eq!(points(&with("40 32 0:9 / /sys/fs/cgroup/unified/a rw - tmpfs x rw\n")), below);
+        assert_eq!(points(&with("40 31 0:9 / /sys/fs/cgroup/c rw - tmpfs x rw\n")), below);
     }
 
     #[test]
