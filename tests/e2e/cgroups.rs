@@ -317,7 +317,7 @@ fn devices_are_what_the_rules_allow() {
     assert_eq!(said, format!("{allowed}kmsg Operation not permitted"), "reading is not writing");
 }
 
-/// As where somebody has mounted the v2 tree over all that was there.
+/// As where somebody has mounted a v2 tree of his own over all that was there.
 #[test]
 fn a_hierarchy_that_is_covered_is_not_used() {
     let case = case!();
@@ -331,7 +331,8 @@ fn a_hierarchy_that_is_covered_is_not_used() {
         let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
         namespaces.retain(|namespace| namespace["type"] != "cgroup");
     });
-    let script = "mount -t cgroup2 none /sys/fs/cgroup && exec \"$0\" \"$@\"";
+    let script = "cd /sys/fs/cgroup && mount -t tmpfs none . && cd /sys/fs/cgroup && mkdir tree && \
+                  mount -t cgroup2 none tree && exec \"$0\" \"$@\"";
     let call = case.program("unshare").args(["--mount", "--propagation", "private", "sh", "-c", script]);
     let call = call.arg(case.palisade_path()).arg("--root").arg(case.state()).args(["run", "--bundle"]);
     let id = case.unused_id();
