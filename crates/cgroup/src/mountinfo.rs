@@ -25,8 +25,9 @@ pub(crate) struct CgroupMount {
 pub(crate) fn parse(text: &[u8]) -> Vec<CgroupMount> {
     let lines = || text.split(|&byte| byte == b'\n');
     let places: Vec<Place<'_>> = lines().filter_map(Place::read).collect();
-    let in_sight = |line: &&[u8]| Place::read(line).is_none_or(|place| !place.is_covered(&places));
-    lines().filter(|line| is_of_cgroups(line)).filter(in_sight).filter_map(parse_line).collect()
+    let in_sight =
+        |line| parse_line(line).filter(|_| Place::read(line).is_some_and(|it| !it.is_covered(&places)));
+    lines().filter_map(in_sight).collect()
 }
 
 /// The fields of a line that say where its mount is.
@@ -69,10 +70,6 @@ impl<'a> Place<'a> {
         };
         self.parent == other.parent && self.id != other.id && self.point != other.point && is_below()
     }
-}
-
-fn is_of_cgroups(line: &[u8]) -> bool {
-    line.windows(9).any(|window| window == b" - cgroup")
 }
 
 /// Reads one line, whose layout proc_pid_mountinfo(5) gives.

@@ -130,11 +130,8 @@ pub(crate) fn change(state: &mut State<'_>) -> Result<(), Failure> {
 
 fn move_over_root(state: &mut State<'_>) -> Result<(), Failure> {
     let root = state.opened_root()?;
-    fchdir(root).at(Step::Fchdir)?;
     move_mount(root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH).at(Step::MoveMount)?;
-    chroot(c".").at(Step::Chroot)?;
-    state.phase = Phase::Inside;
-    chdir(c"/").at(Step::Chdir)
+    change(state)
 }
 
 /// Detaches a mount of the host, or covers it where it is locked.
