@@ -1,5 +1,7 @@
 //! `process` of config.json: what the container's program is and what it finds.
 
+use std::fs;
+
 use palisade_tests::{Bundle, Privilege, case, skip};
 use serde_json::{Value, json};
 
@@ -59,20 +61,27 @@ fn a_program_is_found_as_execvp_would() {
 fn the_working_directory_is_made_when_it_is_missing() {
     let case = case!();
     let bundle = Bundle::script(&case, "pwd; stat -c '%a %u %g' .");
-    for cwd in ["/", "/root", "/made/by//the/runtime"] {
-        let bundle = bundle.variant(&case, |config| config["process"]["cwd"] = json!(cwd));
+    let cases = [
+        ("/", "/"),
+        ("/root", "/root"),
+        ("/made/by//the/runtime", "/made/by/the/runtime"),
+        ("/made/on/../the/way", "/made/the/way"),
+        // The root's parent is the root.
+        ("/../../made/of/dots", "/made/of/dots"),
+    ];
+    for ((cwd, directory), read_only) in cases.into_iter().flat_map(|case| [(case, false), (case, true)]) {
+        let bundle = bundle.variant(&case, |config| {
+            config["process"]["cwd"] = json!(cwd);
+            config["root"]["readonly"] = json!(read_only);
+        });
         let said = bundle.output(&case);
-        let (directory, _) = said.split_once('\n').expect("two lines");
-        assert_eq!(directory, cwd.replace("//", "/"));
-        if cwd.starts_with("/made") {
-            assert_eq!(said, "/made/by/the/runtime\n755 0 0");
+        let (entered, status) = said.split_once('\n').expect("two lines");
+        assert_eq!(entered, directory, "{cwd}");
+        if directory.starts_with("/made") {
+            assert_eq!(status, "755 0 0", "{cwd}");
+            fs::remove_dir_all(bundle.rootfs().join("made")).expect("remove what was made");
         }
     }
-    let read_only = bundle.variant(&case, |config| {
-        config["process"]["cwd"] = json!("/made/before/the/root/is/read-only");
-        config["root"]["readonly"] = json!(true);
-    });
-    assert_eq!(read_only.output(&case), "/made/before/the/root/is/read-only\n755 0 0");
 }
 
 #[test]

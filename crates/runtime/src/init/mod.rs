@@ -288,7 +288,7 @@ fn enter_directory(path: &CStr, missing: Missing) -> Result<(), Failure> {
     palisade_sys::directory::current(&mut buffer).map_err(named("getcwd"))
 }
 
-/// Makes a directory and those above it. The path is absolute and without `..`, the root is the container's.
+/// Makes a directory and those above it. The path is absolute and the root is the container's, which `..` does not leave.
 fn make_directories(path: &CStr) -> Result<(), Errno> {
     let mut buffer = [0u8; 4096];
     let bytes = path.to_bytes();
