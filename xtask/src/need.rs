@@ -48,6 +48,8 @@ pub(crate) enum Need {
     Nftables,
     /// rdma, which makes a device for RDMA of a network card.
     Rdma,
+    /// A C++ compiler, for the fuzzer.
+    Compiler,
 }
 
 /// Where Debian's busybox-static puts its one file.
@@ -76,6 +78,7 @@ impl Need {
             Self::PolicyCompiler => in_path("checkpolicy").is_some(),
             Self::Nftables => in_path("nft").is_some(),
             Self::Rdma => in_path("rdma").is_some(),
+            Self::Compiler => in_path("c++").is_some(),
             Self::Bootstrap => in_path("mmdebstrap").is_some(),
             Self::FileSystems => in_path("mke2fs").is_some(),
             Self::SystemdDisk => disk::find(workspace).is_some(),
@@ -98,6 +101,7 @@ impl Need {
             Self::PolicyCompiler => "checkpolicy",
             Self::Nftables => "nft",
             Self::Rdma => "rdma",
+            Self::Compiler => "a C++ compiler",
             Self::Bootstrap => "mmdebstrap",
             Self::FileSystems => "mke2fs",
             Self::SystemdDisk => "the machine's disk with systemd",
@@ -132,6 +136,7 @@ impl Need {
             Self::Criu => &["criu"],
             Self::Nftables => &["nftables"],
             Self::Rdma => &["iproute2"],
+            Self::Compiler => &["g++"],
         }
     }
 }

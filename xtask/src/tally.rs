@@ -31,6 +31,8 @@ pub(crate) struct Reader {
 }
 
 impl Tally {
+    /// Counts one thing that passed.
+    pub(crate) const ONE_PASSED: Self = Self { passed: 1, failed: 0, skipped: 0 };
     /// Counts one thing that failed.
     pub(crate) const ONE_FAILED: Self = Self { passed: 0, failed: 1, skipped: 0 };
     /// Counts one thing that did not run.

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every tier that can run, one table at the end.
 
 mod controllers;
+mod fuzz;
 mod host;
 mod report;
 mod unit;
@@ -47,6 +48,9 @@ struct Session<'a> {
     arguments: &'a [String],
 }
 
+/// A tier, or a part of one, as a lane runs it.
+type Job<'a> = Box<dyn FnOnce() -> Row + Send + 'a>;
+
 /// No tier takes longer than this.
 const LONGEST_TIER: Duration = Duration::from_secs(2400);
 
@@ -57,10 +61,10 @@ const MOST_UNSTEADY: usize = 3;
 pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     let interrupt = Interrupt::watch()?;
-    let tiers = match request.tiers.as_slice() {
-        _ if request.engines => &[Tier::Engines],
-        [] => Tier::value_variants(),
-        tiers => tiers,
+    let tiers: Vec<Tier> = match request.tiers.as_slice() {
+        _ if request.engines => vec![Tier::Engines],
+        [] => Tier::value_variants().iter().copied().filter(|tier| request.runs(*tier)).collect(),
+        tiers => tiers.to_vec(),
     };
     if request.setup {
         let needs: Vec<Need> = tiers.iter().flat_map(|tier| tier.needs()).collect();
@@ -78,6 +82,14 @@ pub(crate) fn run(request: &Arguments) -> Result<ExitCode> {
     report::print(&rows);
     let fine = rows.iter().all(|row| !matches!(row.outcome, Outcome::Failed(_)));
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Arguments {
+    /// Tells whether a tier that is not asked for by name has a part: a target of the fuzzer runs for a minute, whatever
+    /// tests are picked.
+    fn runs(&self, tier: Tier) -> bool {
+        tier != Tier::Fuzz || self.arguments.is_empty()
+    }
 }
 
 fn missing(tier: Tier, workspace: &Workspace) -> Vec<&'static str> {
@@ -106,9 +118,10 @@ impl Session<'_> {
     /// Builds what `tiers` need and runs them.
     ///
     /// The release build spends its time in one thread that optimises, so the tests that do not need it run
-    /// beside it. After that the tiers of this machine run one after the other, and beside them the virtual
-    /// machines, two at a time when nothing else is left.
+    /// beside it, and then what is fed with nonsense is built. After that the tiers of this machine run one after the
+    /// other, and beside them the virtual machines, two at a time when nothing else is left.
     fn run(&self, tiers: &[Tier]) -> Result<Vec<Row>> {
+        let (fuzzed, tiers): (Vec<Tier>, Vec<Tier>) = tiers.iter().partition(|tier| **tier == Tier::Fuzz);
         let (outer, inner): (Vec<Tier>, Vec<Tier>) = tiers.iter().partition(|tier| tier.is_end_to_end());
         let (machines, here): (Vec<Tier>, Vec<Tier>) =
             outer.iter().partition(|tier| tier.machine().is_some());
@@ -120,26 +133,29 @@ impl Session<'_> {
             true => None,
             false => Some(artifact::build_end_to_end(self.workspace, self.interrupt)?),
         };
-        let (mut rows, release) = thread::scope(|scope| {
+        let (mut rows, targets, release) = thread::scope(|scope| {
             let release = scope.spawn(|| match outer.is_empty() {
                 true => None,
                 false => Some(artifact::build_programs(self.optimised(), self.workspace, self.interrupt)),
             });
             let rows: Vec<Row> = inner.iter().map(|tier| self.run_inner(*tier, &tests)).collect();
-            (rows, release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            let targets = fuzzed.first().map(|_| fuzz::build(self));
+            (rows, targets, release.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        if let Some((end_to_end, release)) = end_to_end.zip(release) {
-            match release {
-                Ok(release) => {
-                    let programs = Programs { release, end_to_end, libraries: tests };
-                    rows.extend(self.run_outer(&here, machines, &programs));
-                }
-                Err(error) => {
-                    rows.extend(outer.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}"))).0))
-                }
-            }
-        }
-        Ok(rows)
+        let mut not_built = |tiers: &[Tier], error: anyhow::Error| {
+            rows.extend(tiers.iter().map(|tier| self.row(*tier, |_| Err(anyhow!("{error:#}"))).0));
+        };
+        let targets = targets.and_then(|built| built.map_err(|error| not_built(&fuzzed, error)).ok());
+        let release = release.and_then(|built| built.map_err(|error| not_built(&outer, error)).ok());
+        let programs = end_to_end.zip(release).map(|(end_to_end, release)| Programs {
+            release,
+            end_to_end,
+            libraries: tests,
+        });
+        let mut beside = self.end_to_end_jobs(machines, programs.as_ref());
+        beside.extend(targets.iter().flat_map(|targets| fuzz::jobs(self, targets)));
+        rows.extend(run_in_lanes(self.end_to_end_jobs(here, programs.as_ref()), beside));
+        Ok(report::merge(rows))
     }
 
     /// Whoever picks tests by name is in the middle of a change and does not want to wait for the optimiser.
@@ -156,20 +172,12 @@ impl Session<'_> {
         row
     }
 
-    /// Runs the end-to-end tiers, `here` in their order, in two lanes.
-    fn run_outer(&self, here: &[Tier], machines: Vec<Tier>, programs: &Programs) -> Vec<Row> {
-        let waiting = Mutex::new(machines.into_iter());
-        let run_machines = || {
-            let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-            iter::from_fn(next).map(|tier| self.run_end_to_end(tier, programs)).collect::<Vec<Row>>()
+    /// The jobs that run `tiers`; none where what they run was not built.
+    fn end_to_end_jobs<'b>(&'b self, tiers: Vec<Tier>, programs: Option<&'b Programs>) -> Vec<Job<'b>> {
+        let job = |tier| {
+            programs.map(|programs| -> Job<'b> { Box::new(move || self.run_end_to_end(tier, programs)) })
         };
-        thread::scope(|scope| {
-            let beside = scope.spawn(run_machines);
-            let mut rows: Vec<Row> = here.iter().map(|tier| self.run_end_to_end(*tier, programs)).collect();
-            rows.extend(run_machines());
-            rows.extend(beside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-            rows
-        })
+        tiers.into_iter().filter_map(job).collect()
     }
 
     /// Runs a tier, and once more what failed of it: on a machine that shares its processors a wait may be too short
@@ -233,4 +241,20 @@ impl Session<'_> {
         }
         (Row { tier, outcome, tally, time: begin.elapsed() }, reader.failures())
     }
+}
+
+/// Runs jobs in two lanes: `here` in their order in one of them, those of `beside` wherever there is room.
+fn run_in_lanes(here: Vec<Job<'_>>, beside: Vec<Job<'_>>) -> Vec<Row> {
+    let waiting = Mutex::new(beside.into_iter());
+    let run_waiting = || {
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        iter::from_fn(next).map(|job| job()).collect::<Vec<Row>>()
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(run_waiting);
+        let mut rows: Vec<Row> = here.into_iter().map(|job| job()).collect();
+        rows.extend(run_waiting());
+        rows.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        rows
+    })
 }

@@ -26,6 +26,8 @@ pub(crate) enum Tier {
     /// Cgroups made by systemd, in a machine whose first process that is, as root and as an ordinary user; and Podman
     /// and Docker there
     VmSystemd,
+    /// Each reader of text that others write, fed with nonsense for a minute; left out where tests are picked by name
+    Fuzz,
 }
 
 /// Which security module the virtual machine's kernel runs; it takes one of these.
@@ -63,6 +65,7 @@ impl Tier {
             Self::VmV1 => "vm-v1",
             Self::VmHybrid => "vm-hybrid",
             Self::VmSystemd => "vm-systemd",
+            Self::Fuzz => "fuzz",
         }
     }
 
@@ -87,13 +90,14 @@ impl Tier {
             Self::VmV2 | Self::VmV1 => MACHINE.to_vec(),
             Self::VmHybrid => [MACHINE, &[Need::PolicyCompiler]].concat(),
             Self::VmSystemd => [MACHINE, &[Need::Bootstrap, Need::FileSystems, Need::SystemdDisk]].concat(),
+            Self::Fuzz => vec![Need::Compiler],
         }
     }
 
     /// The cgroups of the tier's machine; `None` where it runs on this one.
     pub(crate) fn machine(self) -> Option<Cgroups> {
         match self {
-            Self::Unit | Self::Golden | Self::HostRoot | Self::HostUser | Self::Engines => None,
+            Self::Unit | Self::Golden | Self::HostRoot | Self::HostUser | Self::Engines | Self::Fuzz => None,
             Self::VmV2 => Some(Cgroups::V2),
             Self::VmV1 => Some(Cgroups::V1),
             Self::VmHybrid => Some(Cgroups::Hybrid),
@@ -111,7 +115,7 @@ impl Tier {
 
     /// Tells whether the tier runs the end-to-end tests.
     pub(crate) fn is_end_to_end(self) -> bool {
-        !matches!(self, Self::Unit | Self::Golden)
+        !matches!(self, Self::Unit | Self::Golden | Self::Fuzz)
     }
 }
 

@@ -27,6 +27,24 @@ pub(super) struct Row {
     pub(super) time: Duration,
 }
 
+/// Makes one row of those that several parts of a tier left: the first that failed says why.
+pub(super) fn merge(rows: Vec<Row>) -> Vec<Row> {
+    let mut merged: Vec<Row> = Vec::new();
+    for row in rows {
+        match merged.iter_mut().find(|earlier| earlier.tier == row.tier) {
+            Some(earlier) => {
+                earlier.tally += row.tally;
+                earlier.time += row.time;
+                if matches!(earlier.outcome, Outcome::Passed) {
+                    earlier.outcome = row.outcome;
+                }
+            }
+            None => merged.push(row),
+        }
+    }
+    merged
+}
+
 /// Prints one line of a tier's output behind the tier's name, as several tiers run at once.
 pub(super) fn print_line(tier: Tier, line: &str) {
     println!("{:<9} | {line}", tier.name());
