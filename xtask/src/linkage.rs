@@ -8,7 +8,8 @@ use std::process::{Command, Stdio};
 
 use crate::need;
 
-const MUSL: &str = "x86_64-unknown-linux-musl";
+/// How cargo calls the target with it.
+pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
 
 /// What the programs are built for as they are released; none for cargo's default, where the toolchain has no musl.
 pub(crate) fn released() -> Option<&'static str> {

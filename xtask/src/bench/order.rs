@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::bundle::{Bundles, Profile};
 use super::launch::Launcher;
@@ -19,8 +19,8 @@ use super::rounds::{Bench, Pace};
 use super::series::Results;
 use super::subject::{self, Name, Subject};
 use super::{make_directory, notice_interrupts, require_root, toolbox};
-use crate::hierarchy;
 use crate::workspace::Workspace;
+use crate::{hierarchy, linkage};
 use map::Map;
 
 /// A program that is put in order.
@@ -102,18 +102,17 @@ fn visit_pal(site: &Site<'_>, program: &Path) -> Result<()> {
     toolbox::visit(&site.launcher()?, program)
 }
 
-/// Builds a program apart from other builds, and has the linker tell where it puts what. That is lld, as for cargo's
-/// default target; the names of functions are the same with musl.
+/// Builds a program as it is released, and has the linker tell where it puts what. That is GNU ld, as for every build
+/// with musl; with another C library the compiler calls some functions otherwise.
 fn build(workspace: &Workspace, ordered: &Ordered) -> Result<(PathBuf, PathBuf)> {
-    let target = workspace.target().join("order");
-    let map = target.join(ordered.names.1).with_extension("map");
-    let link = format!("link-arg=-Wl,-Map={}", map.display());
-    let program = subject::build(
-        workspace,
-        ordered.names,
-        &["--target-dir".as_ref(), target.as_ref()],
-        &["-C".as_ref(), link.as_ref()],
-    )?;
+    let Some(released) = linkage::released() else {
+        bail!(
+            "the toolchain has no musl, with which the programs are released: `rustup target add {}`",
+            linkage::MUSL
+        )
+    };
+    let map = workspace.target().join(ordered.names.1).with_extension("map");
+    let program = subject::build(workspace, ordered.names, Some(released), Some(&map))?;
     Ok((program, map))
 }
 

@@ -1,7 +1,6 @@
 //! What is measured: the floor, Palisade, and the runtimes that are installed.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -119,31 +118,28 @@ fn version_of(program: &Path) -> Result<String> {
 
 /// Builds `palisade` as it is released, and asks cargo where it is.
 fn build_palisade(workspace: &Workspace) -> Result<PathBuf> {
-    let target: Vec<&OsStr> =
-        linkage::released().into_iter().flat_map(|target| ["--target".as_ref(), target.as_ref()]).collect();
-    build(workspace, ("palisade-runtime", "palisade"), &target, &[])
+    build(workspace, ("palisade-runtime", "palisade"), linkage::released(), None)
 }
 
-/// Builds a program of a package as it is released, with more options of cargo and of the compiler.
+/// Builds a program of a package for a target; the linker writes the map of it, where one is wanted.
 pub(crate) fn build(
     workspace: &Workspace,
     (package, program): (&str, &str),
-    cargo_options: &[&OsStr],
-    compiler_options: &[&OsStr],
+    target: Option<&str>,
+    map: Option<&Path>,
 ) -> Result<PathBuf> {
     eprintln!("bench: building {program}");
     let output = Command::new(cargo())
-        .args(["rustc", "--release", "--package", package, "--bin", program])
+        .args(["build", "--release", "--package", package, "--bin", program])
         .arg("--message-format=json-render-diagnostics")
-        .args(cargo_options)
-        .arg("--")
-        .args(compiler_options)
+        .args(target.into_iter().flat_map(|target| ["--target", target]))
+        .envs(map.map(|map| ("PALISADE_LINK_MAP", map)))
         .current_dir(workspace.root())
         .stderr(Stdio::inherit())
         .output()
-        .context("execute cargo rustc")?;
+        .context("execute cargo build")?;
     if !output.status.success() {
-        bail!("cargo rustc of {program}: {}", output.status);
+        bail!("cargo build of {program}: {}", output.status);
     }
     for line in output.stdout.split(|byte| *byte == b'\n') {
         let Ok(message) = serde_json::from_slice::<Value>(line) else { continue };
@@ -153,7 +149,7 @@ pub(crate) fn build(
             return Ok(PathBuf::from(path));
         }
     }
-    bail!("cargo rustc names no executable for {program}")
+    bail!("cargo build names no executable for {program}")
 }
 
 /// Installs youki into target/youki, without what needs C libraries: seccomp and systemd are not measured.

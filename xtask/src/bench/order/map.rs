@@ -1,8 +1,8 @@
-//! The map that the linker lld writes of a program: `VMA LMA Size Align Out In Symbol`, hexadecimal, where what is in
-//! something else is indented by one step more.
+//! The map that GNU ld writes of a program: sections of it at the margin, in them those of object files, indented by one
+//! blank, and the symbols that other files may know, indented by more. A long name has a line of its own.
 
-/// One column of the nesting.
-const STEP: usize = 8;
+/// What stands before the map, after lists of what was left out.
+const HEADING: &str = "Linker script and memory map";
 
 /// A function's section of an object file, where it came to lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,18 +26,28 @@ impl Map {
     pub(super) fn parse(text: &str) -> Self {
         let mut map = Self::default();
         let mut is_code = false;
-        for line in text.lines() {
-            let Some((address, size, what)) = split(line) else { continue };
-            let depth = (what.len() - what.trim_start().len()) / STEP;
-            let what = what.trim_start();
-            match depth {
-                0 => is_code = what.starts_with(".text"),
-                1 if is_code && size > 0 => map.sections.extend(section(address, size, what)),
-                2 if is_code && map.section_at(address).is_some() => map.symbols.push(address),
-                _ => {}
+        // A name whose address is in the next line.
+        let mut name = None;
+        for line in text.lines().skip_while(|line| *line != HEADING) {
+            let margin = line.len() - line.trim_start().len();
+            let (word, rest) = split(line);
+            match (margin, name.take()) {
+                (0, _) if !word.is_empty() => is_code = word.starts_with(".text"),
+                _ if !is_code => {}
+                (1, _) if word.starts_with('*') => {}
+                (1, _) if rest.is_empty() => name = Some(word),
+                (1, _) => map.take(section(word, rest)),
+                (_, Some(name)) => map.take(section(name, line)),
+                (_, None) => map.symbols.extend(symbol(word, rest)),
             }
         }
         map
+    }
+
+    /// Adds a section, in which the first instruction is at its beginning.
+    fn take(&mut self, section: Option<Section>) {
+        self.symbols.extend(section.as_ref().map(|section| section.address));
+        self.sections.extend(section);
     }
 
     pub(super) fn sections(&self) -> &[Section] {
@@ -57,24 +67,27 @@ impl Map {
     }
 }
 
-/// Takes the address, the size, and the rest with its indentation off a line.
-fn split(line: &str) -> Option<(u64, u64, &str)> {
-    let mut rest = line;
-    let mut numbers = [0; 3];
-    for number in &mut numbers {
-        let (word, after) = rest.trim_start().split_once(' ')?;
-        *number = u64::from_str_radix(word, 16).ok()?;
-        rest = after;
-    }
-    // The alignment, and the one blank behind it.
-    let (_align, what) = rest.trim_start().split_once(' ')?;
-    Some((numbers[0], numbers[2], what))
+/// Takes the first word off a line.
+fn split(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    line.split_once(' ').map_or((line, ""), |(word, rest)| (word, rest.trim_start()))
 }
 
-/// Reads `FILE:(SECTION)`; none for what the linker itself adds.
-fn section(address: u64, size: u64, what: &str) -> Option<Section> {
-    let (file, name) = what.strip_suffix(')')?.rsplit_once(":(")?;
+fn number(word: &str) -> Option<u64> {
+    u64::from_str_radix(word.strip_prefix("0x")?, 16).ok()
+}
+
+/// Reads `ADDRESS SIZE FILE`; none for what is empty.
+fn section(name: &str, place: &str) -> Option<Section> {
+    let (address, rest) = split(place);
+    let (size, file) = split(rest);
+    let (address, size) = (number(address)?, number(size).filter(|size| *size > 0)?);
     Some(Section { address, size, file: file.to_owned(), name: name.to_owned() })
+}
+
+/// Reads `ADDRESS NAME`, and not an assignment, which looks like it and goes on.
+fn symbol(address: &str, name: &str) -> Option<u64> {
+    number(address).filter(|_| !name.is_empty() && !name.contains(' '))
 }
 
 #[cfg(test)]
@@ -82,16 +95,26 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
-             VMA              LMA     Size Align Out     In      Symbol
-          200270           200270       20     4 .note.ABI-tag
-          200270           200270       20     4         /usr/lib/crt1.o:(.note.ABI-tag)
-          200270           200270       20     1                 __abi_tag
-          401000           401000      200    64 .text
-          401000           401000       22     1         /t/palisade.o:(.text._ZN3box4openE)
-          401000           401000       22     1                 box::open
-          401040           401040        0    16         /usr/lib/libc.a(empty.o):(.text)
-          401040           401040       40    16         /usr/lib/libc.a(getdelim.o):(.text)
-          401050           401050       10     1                 getdelim
+Discarded input sections
+
+ .text._ZN4gone 0x0000000000000000       0x10 /t/palisade.o
+
+Linker script and memory map
+
+                [!provide]                        PROVIDE (__executable_start = SEGMENT_START (0x400000))
+.note           0x0000000000400270       0x20
+ .note          0x0000000000400270       0x20 /usr/lib/crt1.o
+                0x0000000000400270                __abi_tag
+
+.text           0x0000000000401000      0x200
+ *(.text .text.*)
+ .text._ZN3box4openE
+                0x0000000000401000       0x22 /t/palisade.o
+ *fill*         0x0000000000401022       0x1e
+ .text          0x0000000000401040        0x0 /usr/lib/libc.a(empty.o)
+ .text          0x0000000000401040       0x40 /usr/lib/libc.a(getdelim.o)
+                0x0000000000401050                getdelim
+                0x0000000000401240                . = ALIGN (0x40)
 ";
 
     #[test]
@@ -103,10 +126,10 @@ mod tests {
             names,
             [("/t/palisade.o", ".text._ZN3box4openE"), ("/usr/lib/libc.a(getdelim.o)", ".text")]
         );
-        assert_eq!(map.symbols().collect::<Vec<_>>(), [0x40_1000, 0x40_1050]);
+        assert_eq!(map.symbols().collect::<Vec<_>>(), [0x40_1000, 0x40_1040, 0x40_1050]);
         assert_eq!(map.section_at(0x40_1021), Some(0));
         assert_eq!(map.section_at(0x40_1022), None);
         assert_eq!(map.section_at(0x40_107f), Some(1));
-        assert_eq!(map.section_at(0x20_0270), None);
+        assert_eq!(map.section_at(0x40_0270), None);
     }
 }

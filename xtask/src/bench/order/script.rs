@@ -63,18 +63,24 @@ fn needed(map: &Map, visits: &[Vec<usize>]) -> Vec<(String, Pattern)> {
 
 /// The pattern that finds a section also when another compiler built it; none where the name would say nothing.
 fn pattern(section: &Section) -> Option<String> {
-    let function = section.name.strip_prefix(".text.").and_then(|rest| rest.find("_").map(|at| &rest[at..]));
+    let name = &section.name;
+    let function = name.strip_prefix(".text.").and_then(|rest| rest.find('_').map(|at| &rest[at..]));
     if function.is_some_and(|function| function.starts_with("_ZN") || function.starts_with("_R")) {
-        return Some(format!("*({})", without_hashes(&section.name)));
+        return Some(format!("*({})", without_hashes(name)));
     }
-    let (library, member) = section.file.strip_suffix(')')?.rsplit_once('(')?;
-    let library = library.rsplit('/').next().unwrap_or(library);
-    // The C library has its functions in sections of the same name, and one or few in each member.
-    library.ends_with(".a").then(|| format!("*{library}:{member}({})", section.name))
+    let file = section.file.rsplit('/').next().unwrap_or_default();
+    match file.strip_suffix(')').and_then(|file| file.rsplit_once('(')) {
+        // The C library has its functions in sections of the same name, and one or few in each member.
+        Some((library, member)) if library.ends_with(".a") => Some(format!("*{library}:{member}({name})")),
+        Some(_) => None,
+        None if name == ".text.main" => Some(format!("*({name})")),
+        None => file.starts_with("crt").then(|| format!("*{file}({name})")),
+    }
 }
 
 /// Puts `*` for what differs from one compiler to the next: the hash at the end of a name of the old kind, and in the new
 /// kind that of each crate, `Cs…_`, and the places that are referred back to, `B…_`, as a hash may be longer or shorter.
+/// So does the number of a function that was copied into several crates, at the end.
 fn without_hashes(name: &str) -> String {
     const DIGITS: usize = 16;
     if let Some(start) = name.rfind("17h")
@@ -97,7 +103,13 @@ fn without_hashes(name: &str) -> String {
             rest = after;
         }
     }
-    text + rest
+    text += rest;
+    let end = text.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
+    if end < text.len() && text[..end].ends_with('.') {
+        text.truncate(end);
+        text.push('*');
+    }
+    text
 }
 
 /// Finds what may be a reference back: `B`, at most three digits of base 62, and `_`.
@@ -114,27 +126,36 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "\
-          401000           401000      200    64 .text
-          401000           401000       10     1         /t/palisade.o:(.text._ZN3box4open17h0123456789abcdefE)
-          401010           401010       10     1         /t/palisade.o:(.text.unlikely._ZN3box4tell17h1123456789abcdefE)
-          401020           401020       10     1         /t/palisade.o:(.text._ZN4core4call17h2123456789abcdefE)
-          401030           401030       80     1         /t/palisade.o:(.text._ZN4core4call17h3123456789abcdefE)
-          4010b0           4010b0       10     1         /t/palisade.o:(.text._RNvNtCs5l0EXMQ_4core3fmtB5_3pad)
-          4010c0           4010c0       40    16         /usr/lib/libc.a(getdelim.o):(.text)
-          401100           401100       40    16         /usr/lib/crt1.o:(.text)
+Linker script and memory map
+
+.text           0x0000000000401000      0x200
+ .text._ZN3box4open17h0123456789abcdefE
+                0x0000000000401000       0x10 /t/palisade.o
+ .text.unlikely._ZN3box4tell17h1123456789abcdefE
+                0x0000000000401010       0x10 /t/palisade.o
+ .text._ZN4core4call17h2123456789abcdefE
+                0x0000000000401020       0x10 /t/palisade.o
+ .text._ZN4core4call17h3123456789abcdefE
+                0x0000000000401030       0x80 /t/palisade.o
+ .text._RNvNtCs5l0EXMQ_4core3fmtB5_3pad.64
+                0x00000000004010b0       0x10 /t/palisade.o
+ .text          0x00000000004010c0       0x40 /usr/lib/libc.a(getdelim.o)
+ .text          0x0000000000401100       0x40 /usr/lib/crt1.o
+ .text          0x0000000000401140       0x40 /t/palisade.o
 ";
 
     #[test]
     fn what_most_visits_need_is_first_and_a_name_of_many_last() {
         let map = Map::parse(TEXT);
-        let text = script("palisade", &map, &[vec![2, 0, 6], vec![0, 4, 5], vec![5, 1, 0]]);
+        let text = script("palisade", &map, &[vec![2, 0, 6], vec![0, 4, 5, 7], vec![5, 1, 0]]);
         let lines: Vec<_> = text.lines().filter(|line| line.starts_with("    ")).map(str::trim).collect();
         assert_eq!(
             lines,
             [
                 "*(.text._ZN3box4open17h*)",
                 "*libc.a:getdelim.o(.text)",
-                "*(.text._RNvNtCs*_4core3fmtB*_3pad)",
+                "*crt1.o(.text)",
+                "*(.text._RNvNtCs*_4core3fmtB*_3pad.*)",
                 "*(.text.unlikely._ZN3box4tell17h*)",
                 "*(.text._ZN4core4call17h*)",
             ]
