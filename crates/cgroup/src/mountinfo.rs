@@ -33,15 +33,16 @@ pub(crate) fn parse(text: &[u8]) -> Vec<CgroupMount> {
 /// The fields of a line that say where its mount is.
 #[derive(Clone, Copy)]
 struct Place<'a> {
-    id: &'a [u8],
-    parent: &'a [u8],
+    id: u32,
+    parent: u32,
     point: &'a [u8],
 }
 
 impl<'a> Place<'a> {
     fn read(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.splitn(6, |&byte| byte == b' ');
-        let (id, parent) = (fields.next()?, fields.next()?);
+        let mut number = || std::str::from_utf8(fields.next()?).ok()?.parse().ok();
+        let (id, parent) = (number()?, number()?);
         Some(Self { id, parent, point: fields.nth(2)? })
     }
 
