@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use palisade_cgroup::{FreezerState, Group, Layout};
 use palisade_oci::state::{Record as PrintedRecord, State, Status};
+use rustix::io::Errno;
 use rustix::process::PidfdFlags;
 
 pub use class::Shares;
@@ -151,7 +152,8 @@ impl Container {
         let pid = rustix::process::Pid::from_raw(record.pid).ok_or_else(gone)?;
         let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
             Ok(pidfd) => pidfd,
-            Err(rustix::io::Errno::SRCH) => return Err(gone()),
+            // EINVAL, in older kernels, where others of its process group or session live on: they keep the number.
+            Err(Errno::SRCH | Errno::INVAL) => return Err(gone()),
             Err(errno) => return Err(Error::call(format_args!("pidfd_open {}", record.pid), errno)),
         };
         // Looked at after the pidfd is open: from then on the number cannot change hands unnoticed.
@@ -194,7 +196,7 @@ impl Container {
 
 /// Tells whether an operation failed because the group was removed, before it or under it.
 fn is_gone(error: &palisade_cgroup::Error) -> bool {
-    error.kind() == palisade_cgroup::ErrorKind::NotFound || error.errno() == Some(rustix::io::Errno::NODEV)
+    error.kind() == palisade_cgroup::ErrorKind::NotFound || error.errno() == Some(Errno::NODEV)
 }
 
 /// Makes a path absolute without following links.
