@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::child::stream;
 use crate::interrupt::Interrupt;
+use crate::lanes;
 use crate::workspace::{Workspace, cargo};
 
 /// What `cargo xtask fuzz` is told.
@@ -51,8 +50,6 @@ pub(crate) fn run(request: &Arguments) -> Result<()> {
     let wanted = if request.targets.is_empty() { &targets.names } else { &request.targets };
     targets.build()?;
     interrupt.check()?;
-    let waiting = Mutex::new(wanted.iter());
-    let next = || waiting.lock().ok().and_then(|mut waiting| waiting.next());
     let run = |name: &String| {
         let line = targets.run(name, request.seconds, &interrupt)?;
         if request.keep {
@@ -60,11 +57,7 @@ pub(crate) fn run(request: &Arguments) -> Result<()> {
         }
         Ok(line)
     };
-    let work = || std::iter::from_fn(next).map(run).collect::<Vec<_>>();
-    let outcomes: Vec<Result<String>> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..request.jobs.max(1)).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
-    });
+    let outcomes: Vec<Result<String>> = lanes::run(request.jobs, wanted.iter().collect(), run);
     let mut found = 0;
     for outcome in outcomes {
         match outcome {

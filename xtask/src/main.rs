@@ -12,6 +12,7 @@ mod child;
 mod fuzz;
 mod hierarchy;
 mod interrupt;
+mod lanes;
 mod linkage;
 mod man;
 mod need;

@@ -8,7 +8,6 @@ mod unit;
 
 use std::iter;
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use clap::{Args, ValueEnum};
 
 use crate::artifact::{self, Optimised, Programs, Subject, TestBinary};
 use crate::interrupt::Interrupt;
+use crate::lanes;
 use crate::need::{self, Need};
 use crate::tally::{Reader, Tally};
 use crate::tier::Tier;
@@ -48,8 +48,11 @@ struct Session<'a> {
     arguments: &'a [String],
 }
 
-/// A tier, or a part of one, as a lane runs it.
-type Job<'a> = Box<dyn FnOnce() -> Row + Send + 'a>;
+/// Tiers one after the other, or a part of one, as a lane runs them.
+type Job<'a> = Box<dyn FnOnce() -> Vec<Row> + Send + 'a>;
+
+/// How many jobs run at a time.
+const LANES: usize = 2;
 
 /// No tier takes longer than this.
 const LONGEST_TIER: Duration = Duration::from_secs(2400);
@@ -152,9 +155,10 @@ impl Session<'_> {
             end_to_end,
             libraries: tests,
         });
-        let mut beside = self.end_to_end_jobs(machines, programs.as_ref());
-        beside.extend(targets.iter().flat_map(|targets| fuzz::jobs(self, targets)));
-        rows.extend(run_in_lanes(self.end_to_end_jobs(here, programs.as_ref()), beside));
+        let mut jobs =
+            programs.as_ref().map_or_else(Vec::new, |programs| self.jobs(&here, &machines, programs));
+        jobs.extend(targets.iter().flat_map(|targets| fuzz::jobs(self, targets)));
+        rows.extend(lanes::run(LANES, jobs, |job| job()).into_iter().flatten());
         Ok(report::merge(rows))
     }
 
@@ -172,12 +176,12 @@ impl Session<'_> {
         row
     }
 
-    /// The jobs that run `tiers`; none where what they run was not built.
-    fn end_to_end_jobs<'b>(&'b self, tiers: Vec<Tier>, programs: Option<&'b Programs>) -> Vec<Job<'b>> {
-        let job = |tier| {
-            programs.map(|programs| -> Job<'b> { Box::new(move || self.run_end_to_end(tier, programs)) })
-        };
-        tiers.into_iter().filter_map(job).collect()
+    /// The jobs of the end-to-end tiers: those of this machine are one, for each looks at what it leaves there.
+    fn jobs<'b>(&'b self, here: &'b [Tier], machines: &[Tier], programs: &'b Programs) -> Vec<Job<'b>> {
+        let run = move |tier: Tier| self.run_end_to_end(tier, programs);
+        let here: Job<'b> = Box::new(move || here.iter().copied().map(run).collect());
+        let machines = machines.iter().map(|&tier| -> Job<'b> { Box::new(move || vec![run(tier)]) });
+        iter::once(here).chain(machines).collect()
     }
 
     /// Runs a tier, and once more what failed of it: on a machine that shares its processors a wait may be too short
@@ -241,20 +245,4 @@ impl Session<'_> {
         }
         (Row { tier, outcome, tally, time: begin.elapsed() }, reader.failures())
     }
-}
-
-/// Runs jobs in two lanes: `here` in their order in one of them, those of `beside` wherever there is room.
-fn run_in_lanes(here: Vec<Job<'_>>, beside: Vec<Job<'_>>) -> Vec<Row> {
-    let waiting = Mutex::new(beside.into_iter());
-    let run_waiting = || {
-        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
-        iter::from_fn(next).map(|job| job()).collect::<Vec<Row>>()
-    };
-    thread::scope(|scope| {
-        let other = scope.spawn(run_waiting);
-        let mut rows: Vec<Row> = here.into_iter().map(|job| job()).collect();
-        rows.extend(run_waiting());
-        rows.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        rows
-    })
 }

@@ -27,7 +27,7 @@ pub(super) fn build(session: &Session<'_>) -> Result<Targets> {
 
 /// The jobs that run them.
 pub(super) fn jobs<'a>(session: &'a Session<'_>, targets: &'a Targets) -> impl Iterator<Item = Job<'a>> {
-    targets.names.iter().map(|name| -> Job<'a> { Box::new(|| run(session, targets, name)) })
+    targets.names.iter().map(|name| -> Job<'a> { Box::new(|| vec![run(session, targets, name)]) })
 }
 
 fn run(session: &Session<'_>, targets: &Targets, name: &str) -> Row {
